@@ -1,0 +1,157 @@
+"""The contract between the engine and a platform: five methods, no more.
+
+An adapter knows sign-in, endpoints, paging, which time is the cursor and how far it must look back,
+how a document becomes an Order, the platform's status words, its webhook signature and its quirks.
+It knows nothing of Privy, the database, the timetable, lanes, retries, sleeping or the present time.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+from hmac import compare_digest, new as new_hmac
+from typing import ClassVar, Generic, TypeVar
+
+import msgspec
+from pydantic import BaseModel, ConfigDict
+
+from connector.http import Http
+from connector.order import Document, Order
+
+
+class Poll(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask for what changed in ``feed`` since ``cursor``; without one, since ``since`` (aware UTC)."""
+
+    feed: str
+    since: datetime
+    cursor: str | None = None
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask for orders placed from ``since`` (inclusive) to ``until`` (exclusive), newest first.
+
+    Both are aware UTC. ``cursor`` continues where an earlier page ended.
+    """
+
+    since: datetime
+    until: datetime
+    cursor: str | None = None
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """What one call of ``changed`` read.
+
+    ``cursor`` is opaque to the engine, which stores it in the same transaction as the documents.
+    ``more`` is true when another page waits now. ``position`` is how far the feed has been read (the
+    change time of the last row, aware UTC). ``total`` is how many orders match in all, if the shop says.
+    """
+
+    documents: Sequence[Document]
+    cursor: str
+    more: bool
+    position: datetime | None = None
+    total: int | None = None
+
+
+class WebhookRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A webhook as it arrived: header names in lower case, the raw body, untouched."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of ``check``. ``level`` is ``ok``, ``warning`` (works, but read this) or ``error``."""
+
+    level: str
+    subject: str
+    message: str
+
+
+class ShopReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``check`` found. ``identity`` is the address by which the shop knows itself, normalised."""
+
+    findings: Sequence[Finding]
+    identity: str = ""
+
+
+class StrictModel(BaseModel):
+    """Configuration models: unknown keys are errors, values are fixed once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class NoOptions(StrictModel):
+    """For platforms without options of their own."""
+
+
+class Traits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a platform can do, for ``platforms`` and the README's table."""
+
+    title: str
+    ids: str  # "integer" (native, offset or hash) or "text" (hash only)
+    webhooks: bool
+    history: bool
+    verified: str  # how the adapter was verified: real shop, recording, sample or documentation; version; date
+
+
+C = TypeVar("C", bound=BaseModel)
+O = TypeVar("O", bound=BaseModel)
+
+
+class Adapter(ABC, Generic[C, O]):
+    """One configured shop of one platform.
+
+    ``Credentials`` and ``Options`` are the models of the store's keys of those names; secrets are
+    secret types. ``feeds`` are the names under which ``changed`` keeps separate cursors.
+    """
+
+    Credentials: ClassVar[type[BaseModel]]
+    Options: ClassVar[type[BaseModel]] = NoOptions
+    traits: ClassVar[Traits]
+    feeds: ClassVar[tuple[str, ...]] = ("orders",)
+
+    def __init__(self, *, url: str, credentials: C, options: O, http: Http) -> None:
+        self.url = url.rstrip("/")
+        self.credentials = credentials
+        self.options = options
+        self.http = http
+
+    @abstractmethod
+    async def check(self) -> ShopReport:
+        """Do what a poll does, for one order, and say what was reached. Raises AuthError, Unavailable."""
+
+    @abstractmethod
+    async def changed(self, read: Poll | History) -> Page:
+        """One page of what ``read`` asks for. A poll gives the oldest change first.
+
+        Raises AuthError and Unavailable; never skips a row, may repeat one.
+        """
+
+    @abstractmethod
+    async def fetch(self, ref: str) -> Document | None:
+        """One order, fresh; None when the shop no longer has it. Raises AuthError, Unavailable."""
+
+    @abstractmethod
+    def parse(self, document: Document) -> Order:
+        """Pure: the document in our words. Raises BadOrder naming the field."""
+
+    @abstractmethod
+    def read_webhook(self, request: WebhookRequest, secrets: Sequence[str]) -> Sequence[str]:
+        """Which orders to look at; none for a ping. Raises Forged unless signed with one of ``secrets``."""
+
+
+def signed(body: bytes, signature: str, secrets: Sequence[str]) -> bool:
+    """Whether ``signature`` is base64(HMAC-SHA256(secret, body)) for one of the secrets, in constant time.
+
+    An empty secret never counts: anybody can sign with it.
+    """
+    given = signature.encode()
+    return any(
+        compare_digest(b64encode(new_hmac(secret.encode(), body, sha256).digest()), given)
+        for secret in secrets
+        if secret
+    )

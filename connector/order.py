@@ -1,0 +1,178 @@
+"""An order in our own words: frozen, decimal money, aware UTC times, both statuses.
+
+Adapters make orders out of a platform's documents; nothing here knows a platform or Privy's body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+
+class FinancialStatus(StrEnum):
+    """Privy's ``financial_status`` values (reference of *Order placed*)."""
+
+    AUTHORIZED = "authorized"
+    EXPIRED = "expired"
+    PAID = "paid"
+    PARTIALLY_PAID = "partially_paid"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    PENDING = "pending"
+    REFUNDED = "refunded"
+    VOIDED = "voided"
+
+
+class FulfillmentStatus(StrEnum):
+    """Privy's ``fulfillment_status`` values (reference of *Order placed*)."""
+
+    DELIVERED = "delivered"
+    FULFILLED = "fulfilled"
+    IN_PROGRESS = "in_progress"
+    ON_HOLD = "on_hold"
+    OPEN = "open"
+    PARTIALLY_FULFILLED = "partially_fulfilled"
+    PENDING = "pending"
+    PENDING_FULFILLMENT = "pending_fulfillment"
+    REQUEST_DECLINED = "request_declined"
+    RESTOCKED = "restocked"
+    SCHEDULED = "scheduled"
+    UNFULFILLED = "unfulfilled"
+
+
+T = TypeVar("T", FinancialStatus, FulfillmentStatus)
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """An order exactly as the platform gave it.
+
+    ``ref`` is the platform's own id as text, exact to the last digit. ``changed_at`` is the
+    platform's change time, aware UTC. ``body`` is its JSON with numbers as int or Decimal.
+    """
+
+    ref: str
+    changed_at: datetime
+    body: dict[str, Any]
+
+
+class Status(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """One of the two statuses and why.
+
+    ``value`` is None when the platform's word is not in the adapter's table (never a guess).
+    ``words`` are the spellings under which a store's mapping can name the platform's word, the
+    plainest first. ``origin`` says what in the document decided. ``firm`` marks what the order
+    itself proves beyond any wording (money went back): a store's table cannot override it.
+    """
+
+    value: T | None
+    words: tuple[str, ...] = ()
+    origin: str = ""
+    firm: bool = False
+
+
+class Consent(msgspec.Struct, frozen=True, kw_only=True):
+    """A consent that the shop states, and where it stands in the document."""
+
+    given: bool
+    origin: str
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A postal address. Every part is optional; empty text is absence."""
+
+    first_name: str = ""
+    last_name: str = ""
+    company: str = ""
+    address1: str = ""
+    address2: str = ""
+    city: str = ""
+    state_code: str = ""
+    country_code: str = ""
+    postal_code: str = ""
+    phone: str = ""
+
+
+class LineItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One line. ``price`` is the unit price before discounts, tax and shipping."""
+
+    sku: str
+    quantity: int
+    price: Decimal
+    name: str = ""
+    product_id: str = ""
+    variant_id: str = ""
+
+
+class Discount(msgspec.Struct, frozen=True):
+    """What a code or a negative fee took off; ``amount`` is positive, without tax."""
+
+    code: str
+    amount: Decimal
+
+
+class TaxLine(msgspec.Struct, frozen=True):
+    """One tax, including its part on shipping."""
+
+    title: str
+    amount: Decimal
+
+
+class Phone(msgspec.Struct, frozen=True):
+    """A phone number as the buyer typed it; ``country`` is the ISO code of the address it is from."""
+
+    text: str
+    country: str
+    origin: str
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """The platform-neutral order.
+
+    ``placed_at`` and ``changed_at`` are aware UTC. ``placed`` is false for carts, drafts, checkouts
+    that wait at the payment page, and orders that died before they were placed: such an order is not
+    sent unless an earlier state of it was. ``total`` is what was sold (refunds do not lower it),
+    ``subtotal`` the sum of quantity x price of the lines. ``phones`` in the order they are to be tried.
+    ``settled`` is true in an end state, where no further change is expected.
+    ``origins`` says for payload fields which part of the document they came from.
+    """
+
+    ref: str
+    placed_at: datetime
+    changed_at: datetime
+    currency: str
+    total: Decimal
+    financial: Status[FinancialStatus]
+    fulfillment: Status[FulfillmentStatus]
+    number: str = ""
+    placed: bool = True
+    test: bool = False
+    settled: bool = False
+    subtotal: Decimal | None = None
+    discounts: tuple[Discount, ...] = ()
+    tax_lines: tuple[TaxLine, ...] = ()
+    line_items: tuple[LineItem, ...] = ()
+    email: str = ""
+    phones: tuple[Phone, ...] = ()
+    customer_id: str = ""
+    billing: Address = Address()
+    shipping: Address = Address()
+    email_consent: Consent | None = None
+    sms_consent: Consent | None = None
+    origins: Mapping[str, str] = {}
+
+
+def deleted(order: Order) -> Order:
+    """The order after the shop removed it for good: voided and restocked, unless money already went back."""
+    financial = order.financial
+    if financial.value not in (FinancialStatus.REFUNDED, FinancialStatus.PARTIALLY_REFUNDED):
+        financial = Status(value=FinancialStatus.VOIDED, origin="the shop no longer has the order", firm=True)
+    fulfillment = Status(
+        value=FulfillmentStatus.RESTOCKED, origin="the shop no longer has the order", firm=True
+    )
+    return msgspec.structs.replace(
+        order, financial=financial, fulfillment=fulfillment, placed=False, settled=True
+    )
