@@ -1,0 +1,164 @@
+"""What ``check`` finds out about a shop, with rights that a poll needs anyway where possible."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from adapters.woocommerce.client import Answer, Client
+from adapters.woocommerce.listing import Listing
+from adapters.woocommerce.site_clock import SiteClock
+from adapters.woocommerce.statuses import FINANCIAL
+from connector.adapter import Finding, ShopReport
+from connector.errors import AuthError, Unavailable
+
+_MAY_BE_LATE = "orders changed in one hour of spring can be missed until reconcile finds them"
+_OLDEST = (5, 8)  # the first with modified_after and dates_are_gmt
+
+
+async def diagnose(client: Client, listing: Listing, key_id: str) -> ShopReport:
+    """Raises AuthError and Unavailable when orders cannot be read; all else is a finding."""
+    site = await _site(client)
+    if site is None:
+        return ShopReport(findings=[_PLAIN_PERMALINKS], identity=await _plain_identity(client))
+    await listing.page({"status": "any", "orderby": "modified", "order": "desc"}, 1, 1)
+    findings = [Finding(level="ok", subject="orders", message=f"can be read with the key {key_id}")]
+    findings += _about_clock(site)
+    status = await _optional(client, "system_status", {"_fields": "settings,environment"})
+    findings += _about_system(status)
+    findings += _about_statuses(await _optional(client, "orders/statuses", {}))
+    findings += _about_webhooks(await _optional(client, "webhooks", {"per_page": "100"}))
+    environment = _object(_object(status).get("environment"))
+    return ShopReport(
+        findings=findings,
+        identity=identity(str(_object(site).get("home") or environment.get("home_url") or "")),
+    )
+
+
+def identity(home: str) -> str:
+    """Host and path of the site's own address, comparable: no scheme, lower case, no slash at the end."""
+    parts = urlsplit(home)
+    return f"{parts.netloc}{parts.path}".lower().rstrip("/")
+
+
+_PLAIN_PERMALINKS = Finding(
+    level="error",
+    subject="permalinks",
+    message="the shop has plain permalinks, with which WooCommerce's API does not work; "
+    "in wp-admin choose any other structure under Settings, Permalinks",
+)
+
+
+async def _site(client: Client) -> Answer | None:
+    """The site's index; None without permalinks; any other answer where it is closed to the public."""
+    try:
+        return await client.index("home,url,timezone_string,gmt_offset")
+    except AuthError:
+        return await client.get("orders", {"per_page": "1", "_fields": "id"})
+    except Unavailable:
+        try:
+            await client.plain_index()
+        except (AuthError, Unavailable):
+            pass
+        else:
+            return None
+        raise
+
+
+async def _plain_identity(client: Client) -> str:
+    return identity(str(_object(await client.plain_index()).get("home") or ""))
+
+
+async def _optional(client: Client, path: str, params: dict[str, str]) -> Answer | None:
+    """What the key may not read, or the shop does not have, is not a fault."""
+    try:
+        return await client.get(path, params)
+    except (AuthError, Unavailable):
+        return None
+
+
+def _about_clock(site: Answer) -> Sequence[Finding]:
+    date = site.date()
+    facts = _object(site)
+    zone = facts.get("timezone_string") or f"UTC offset {facts.get('gmt_offset', 'unknown')}"
+    said = (
+        f"the shop's clock says {date:%Y-%m-%dT%H:%M:%SZ}; time zone {zone}" if date else f"time zone {zone}"
+    )
+    try:
+        SiteClock.of(facts)
+    except ValueError:
+        message = f"{said}, which this machine does not know; install tzdata, else {_MAY_BE_LATE}"
+        return [Finding(level="warning", subject="clock", message=message)]
+    if not facts:
+        message = f"{said}: the index of the site's REST API is closed to the public, so {_MAY_BE_LATE}"
+        return [Finding(level="warning", subject="clock", message=message)]
+    return [Finding(level="ok", subject="clock", message=said)]
+
+
+def _about_system(status: Answer | None) -> Sequence[Finding]:
+    if status is None:
+        message = (
+            "not readable with this key (its user is no administrator): version and storage are not known"
+        )
+        return [Finding(level="warning", subject="system status", message=message)]
+    environment = _object(_object(status).get("environment"))
+    settings = _object(_object(status).get("settings"))
+    version = str(environment.get("version") or "unknown")
+    findings = [
+        Finding(
+            level="ok",
+            subject="shop",
+            message=f"WooCommerce {version}, WordPress {environment.get('wp_version') or 'unknown'}, "
+            f"{settings.get('currency') or 'unknown currency'}, "
+            f"{settings.get('number_of_decimals', '?')} decimals",
+        )
+    ]
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    if numbers and numbers < _OLDEST:
+        message = f"WooCommerce {version} cannot list orders by their change time; update to 5.8 or newer"
+        findings.append(Finding(level="error", subject="version", message=message))
+    if settings.get("HPOS_enabled") is True:
+        findings.append(
+            Finding(level="ok", subject="storage", message="orders are in their own tables (HPOS)")
+        )
+    else:
+        message = (
+            "orders are in the legacy storage, where a change of addresses, items, totals or consents does not "
+            "move an order's change time; register webhooks and let reconcile run to see such changes"
+        )
+        findings.append(Finding(level="warning", subject="storage", message=message))
+    return findings
+
+
+def _about_statuses(answer: Answer | None) -> Sequence[Finding]:
+    rows = answer.value if answer is not None and isinstance(answer.value, list) else []
+    slugs = [str(row.get("slug")) for row in rows if isinstance(row, dict) and row.get("slug")]
+    own = [slug for slug in slugs if slug not in FINANCIAL]
+    if not own:
+        return []
+    message = (
+        f"the shop has statuses of its own: {', '.join(own)}; say what they mean under "
+        "mapping.financial_status, mapping.fulfillment_status and mapping.placed"
+    )
+    return [Finding(level="warning", subject="statuses", message=message)]
+
+
+def _about_webhooks(answer: Answer | None) -> Sequence[Finding]:
+    rows = answer.value if answer is not None and isinstance(answer.value, list) else []
+    hooks = [row for row in rows if isinstance(row, dict) and str(row.get("topic", "")).startswith("order.")]
+    disabled = [str(hook.get("id")) for hook in hooks if hook.get("status") == "disabled"]
+    if not disabled:
+        return []
+    message = (
+        f"disabled by WooCommerce after repeated failures: webhook {', '.join(disabled)}; delete and create "
+        "anew, because a webhook that is only switched on again keeps its count of failures"
+    )
+    return [Finding(level="warning", subject="webhooks", message=message)]
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if isinstance(value, Answer):
+        value = value.value
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,42 @@
+"""WooCommerce's webhooks: signed deliveries, an unsigned ping, and bodies that are no order."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from connector import exact_json
+from connector.adapter import WebhookRequest, signed
+from connector.errors import Forged
+
+_PING = re.compile(rb"webhook_id=\d+")
+
+
+def refs(request: WebhookRequest, secrets: Sequence[str]) -> Sequence[str]:
+    """The order that a delivery is about; none for a ping, and for an error object.
+
+    WooCommerce decodes HTML entities in a secret before it signs: one entered with ``&amp;`` signs with
+    ``&``. ``X-WC-Webhook-Delivery-ID`` is no identity: two orders in one second share it. Raises Forged.
+    """
+    signature = request.headers.get("x-wc-webhook-signature", "")
+    if not signature and _PING.fullmatch(request.body.strip()):
+        return ()  # sent while a webhook is created; it says nothing
+    spellings = [spelling for secret in secrets for spelling in (secret, html.unescape(secret))]
+    if not signed(request.body, signature, spellings):
+        raise Forged("the webhook is not signed with this store's webhook_secret")
+    if request.headers.get("x-wc-webhook-resource", "order") != "order":
+        return ()
+    ref = _id(request.body)
+    return (str(ref),) if ref else ()
+
+
+def _id(body: bytes) -> int:
+    """Zero for REST error objects, which are signed too: the order was deleted, the webhook's owner was."""
+    try:
+        value: Any = exact_json.decode(body)
+    except exact_json.NotJSON:
+        return 0
+    found = value.get("id") if isinstance(value, dict) else None
+    return found if isinstance(found, int) and not isinstance(found, bool) and found > 0 else 0
