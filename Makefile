@@ -50,22 +50,10 @@ clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The build backend first: some dependencies are published as source only, and nothing unpinned may build them.
+# Debian splits what `python3.11 -m venv` needs into a package of its own. The build backend is installed first:
+# some dependencies are published as source only, and nothing unpinned may build them.
 $(VENV)/locked: requirements-build.lock requirements-dev.lock
-	@$(MAKE) --no-print-directory --silent venv-module
-	$(PYTHON) -m venv --clear $(VENV)
-	$(PIP_INSTALL) --require-hashes --only-binary :all: -r requirements-build.lock
-	$(PIP_INSTALL) --require-hashes --use-pep517 -r requirements-dev.lock
-	@touch $@
-
-$(VENV)/installed: $(VENV)/locked pyproject.toml
-	$(PIP_INSTALL) --no-deps --editable .
-	@touch $@
-
-# Debian splits what `python3.11 -m venv` needs into a package of its own.
-.PHONY: venv-module
-venv-module:
-	if ! command -v $(PYTHON) >/dev/null; then \
+	@if ! command -v $(PYTHON) >/dev/null; then \
 		echo "There is no $(PYTHON) here: install Python 3.11 (Debian: apt-get install python3.11)," \
 			"or name one: make PYTHON=/path/to/python3.11" >&2; exit 1; \
 	elif $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then :; \
@@ -76,3 +64,11 @@ venv-module:
 		echo "$(PYTHON) cannot make a virtual environment: install its venv module" \
 			"(Debian: as root, apt-get install python3.11-venv), then run make again." >&2; exit 1; \
 	fi
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PIP_INSTALL) --require-hashes --only-binary :all: -r requirements-build.lock
+	$(PIP_INSTALL) --require-hashes --use-pep517 -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/installed: $(VENV)/locked pyproject.toml
+	$(PIP_INSTALL) --no-deps --editable .
+	@touch $@

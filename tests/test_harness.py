@@ -48,7 +48,7 @@ async def test_loopback_is_open(free_port: int) -> None:
         await writer.wait_closed()
 
     async with await asyncio.start_server(greet, "127.0.0.1", free_port):
-        reader, writer = await asyncio.open_connection("localhost", free_port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", free_port)
         assert await reader.read() == b"hello"
         writer.close()
         await writer.wait_closed()
