@@ -12,14 +12,16 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
-from hmac import compare_digest, new as new_hmac
+from hmac import compare_digest
+from hmac import new as new_hmac
 from typing import ClassVar, Generic, TypeVar
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from connector.http import Http
 from connector.order import Document, Order
+from connector.strict_model import StrictModel as StrictModel  # adapters import only this contract
 
 
 class Poll(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,12 +80,6 @@ class ShopReport(msgspec.Struct, frozen=True, kw_only=True):
     identity: str = ""
 
 
-class StrictModel(BaseModel):
-    """Configuration models: unknown keys are errors, values are fixed once read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
 class NoOptions(StrictModel):
     """For platforms without options of their own."""
 
@@ -95,7 +91,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     ids: str  # "integer" (native, offset or hash) or "text" (hash only)
     webhooks: bool
     history: bool
-    verified: str  # how the adapter was verified: real shop, recording, sample or documentation; version; date
+    verified: str  # how: real shop, recording, sample or documentation; which version; when
 
 
 C = TypeVar("C", bound=BaseModel)
