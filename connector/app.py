@@ -1,0 +1,236 @@
+"""Builds everything from a configuration, and takes it down again."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, text
+
+from connector import claims, pauses, quota, registry, stores
+from connector.clock import Clock
+from connector.db import Database
+from connector.delivery import BACKOFF_SECONDS, Sender
+from connector.errors import ConfigError, Problem, StateError, UsageError
+from connector.feeds import Shop
+from connector.http import Http
+from connector.loader import Loaded
+from connector.mapping import Mapper
+from connector.order_ids import Numbering, numberings
+from connector.privy import Privy
+from connector.settings import AccountSettings, Settings
+
+DAEMON_LOCK = 0x70726976  # the advisory lock's number on PostgreSQL
+
+
+class App:
+    """The parts of a running connector, as an async context manager."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.settings: Settings = loaded.settings
+        self.path: Path = loaded.path
+        self.clock = Clock()
+        self.http = Http()
+        self.db = Database(self.settings.database)
+        self.on_wake: Callable[[str], None] = lambda account: None
+        self.shops: dict[str, Shop] = {}
+        self.senders: dict[str, Sender] = {}
+
+    async def __aenter__(self) -> Self:
+        if not self.senders:
+            await self.prepare()
+        return self
+
+    async def prepare(self) -> None:
+        """Build shops and senders. Raises ConfigError for a numbering that may not change; closes itself then."""
+        try:
+            found = numbering_of(self.settings)
+            facts = await self.db.run(self._register, found)
+        except BaseException:
+            await self.close()
+            raise
+        for name, settings in self.settings.stores.items():
+            adapter = registry.adapter(settings.platform)(
+                url=settings.url, credentials=settings.credentials, options=settings.options, http=self.http
+            )
+            self.shops[name] = Shop(
+                name=name,
+                account=settings.account,
+                adapter=adapter,
+                mapper=Mapper(settings.mapping, found[name]),
+                facts=facts[name],
+                db=self.db,
+                clock=self.clock,
+                wake=lambda account=settings.account: self.wake(account),  # type: ignore[misc]
+            )
+        for name, account in self.settings.accounts.items():
+            self.senders[name] = self._sender(name, account, found)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close connections; running transactions are finished first."""
+        await self.http.__aexit__(None, None, None)
+        self.db.close()
+
+    def wake(self, account: str) -> None:
+        """Something of the account may leave now."""
+        self.senders[account].wake.set()
+        self.on_wake(account)
+
+    def shop(self, name: str) -> Shop:
+        """The shop of a configured store; raises UsageError for any other name."""
+        if name not in self.shops:
+            known = ", ".join(sorted(self.shops)) or "none"
+            raise UsageError(f"there is no store {name!r} in {self.path}; configured stores: {known}")
+        return self.shops[name]
+
+    async def recover(self) -> None:
+        """After taking the daemon's lock: settle what an earlier process left in flight."""
+
+        def work(connection: Connection) -> None:
+            steady, now = self.clock.steady(), self.clock.now()
+            for account in self.senders:
+                quota.recover(connection, account, steady)
+                claims.recover(connection, account, now=now, steady=steady, longest=BACKOFF_SECONDS[1])
+            pauses.probe_now(connection, steady)
+
+        await self.db.run(work)
+
+    def _register(self, connection: Connection, found: dict[str, Numbering]) -> dict[str, stores.StoreFacts]:
+        """Remember the stores; refuse a configuration that would make known orders new ones to Privy."""
+        now = self.clock.now()
+        problems: list[Problem] = []
+        for name, settings in self.settings.stores.items():
+            known = stores.facts(connection, name)
+            if known is None or known.numbering is None:
+                continue
+            changes = (
+                ("mapping.order_id", "numbered", known.numbering, found[name].text),
+                ("account", "delivered to account", known.account, settings.account),
+                ("platform", "read from platform", known.platform, settings.platform),
+            )
+            problems += [
+                Problem(
+                    str(self.path),
+                    f"stores.{name}.{key}",
+                    f"the store's orders went out {how} {before!r}; with {after!r} Privy would take each for "
+                    "a new order and could write to its buyer. Set it back, or use another store name",
+                )
+                for key, how, before, after in changes
+                if before != after
+            ]
+        if problems:
+            raise ConfigError(problems)
+        return {
+            name: stores.register(
+                connection,
+                name=name,
+                platform=settings.platform,
+                account=settings.account,
+                live_from=settings.live_from,
+                now=now,
+            )
+            for name, settings in self.settings.stores.items()
+        }
+
+    def _sender(self, name: str, account: AccountSettings, found: dict[str, Numbering]) -> Sender:
+        own = {key: store for key, store in self.settings.stores.items() if store.account == name}
+        return Sender(
+            account=name,
+            privy=Privy(
+                http=self.http,
+                clock=self.clock,
+                base_url=account.base_url,
+                token=account.token.get_secret_value() if account.token else None,
+                client=(account.oauth.client_id, account.oauth.client_secret.get_secret_value())
+                if account.oauth
+                else None,
+            ),
+            limits=limits_of(account),
+            rules={
+                key: claims.SendingRules(
+                    live_from=self.shops[key].facts.live_from,
+                    live_window=store.live_window,
+                    historical_updates=store.historical_updates,
+                    numbering=found[key].text,
+                )
+                for key, store in own.items()
+            },
+            tokens={
+                key: store.integration_token.get_secret_value() if store.integration_token else None
+                for key, store in own.items()
+            },
+            verified=lambda key: self.shops[key].verified_at is not None,
+            db=self.db,
+            clock=self.clock,
+        )
+
+
+def limits_of(account: AccountSettings) -> quota.Limits:
+    """The account's quota as the engine counts it."""
+    configured = account.quota
+    return quota.Limits(
+        per_minute=configured.per_minute, per_day=configured.per_day, reserve=configured.reserve_for_live
+    )
+
+
+def numbering_of(settings: Settings) -> dict[str, Numbering]:
+    """How each store's orders are numbered, given the stores that share its account."""
+    return numberings(
+        store.mapping.order_id.claim(
+            store=name, account=store.account, ids=registry.adapter(store.platform).traits.ids
+        )
+        for name, store in settings.stores.items()
+    )
+
+
+@contextmanager
+def daemon_lock(database: Database) -> Iterator[None]:
+    """Own the database as its one daemon; raises StateError, naming the other's process, when taken."""
+    if database.path is None:
+        with database.engine.connect() as connection:
+            if not connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": DAEMON_LOCK}).scalar():
+                raise StateError("another daemon already works on this database; stop it first")
+            yield
+        return
+    path = _lock_path(database.path)
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StateError(
+                f"another daemon (process {daemon_pid(database.path)}) already works on {database.path}; "
+                "stop it first, or leave the work to it"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+        file.truncate(0)
+
+
+def daemon_pid(database: Path) -> int | None:
+    """The process that runs as this database's daemon, or None."""
+    path = _lock_path(database)
+    if not path.exists():
+        return None
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            said = file.read().strip()
+            return int(said) if said.isdigit() else None
+    return None
+
+
+def _lock_path(database: Path) -> Path:
+    return database.with_name(database.name + ".lock")

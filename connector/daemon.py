@@ -1,0 +1,92 @@
+"""The long-running process: one App after another (a reload builds a new one) until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+import structlog
+
+from connector import log as logs
+from connector.app import App, daemon_lock
+from connector.errors import ConnectorError
+from connector.loader import Loaded
+from connector.scheduler import Timetable
+
+log = structlog.get_logger()
+
+STOP_SECONDS = 8.0  # what is in flight gets this long; the whole stop stays under ten seconds
+
+
+class Daemon:
+    """``load`` reads the configuration anew for each reload; ``stop`` may be set by anybody."""
+
+    def __init__(self, loaded: Loaded, load: Callable[[], Loaded]) -> None:
+        self._loaded = loaded
+        self._load = load
+        self.stop = asyncio.Event()
+        self.started = asyncio.Event()
+        self._reload = asyncio.Event()
+
+    def listen_to_signals(self) -> None:
+        """SIGTERM and SIGINT stop, SIGHUP reloads."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+
+    async def run(self) -> None:
+        """Work until stopped. Raises ConfigError and StateError when it cannot start."""
+        app = App(self._loaded)
+        lock = daemon_lock(app.db)
+        try:
+            lock.__enter__()
+        except BaseException:
+            await app.close()
+            raise
+        try:
+            while app is not None:
+                app = await self._serve(app)
+        finally:
+            lock.__exit__(None, None, None)
+            log.info("daemon.stopped")
+
+    async def _serve(self, app: App) -> App | None:
+        """Run one App; returns the next one after a reload."""
+        async with app:
+            await app.recover()
+            timetable = Timetable(app)
+            timetable.start()
+            log.info("daemon.started", stores=len(app.shops), accounts=len(app.senders))
+            self.started.set()
+            following: App | None = None
+            while not self.stop.is_set() and following is None:
+                await _first(self.stop, self._reload)
+                if self._reload.is_set() and not self.stop.is_set():
+                    self._reload.clear()
+                    following = await self._reloaded(app)
+            await timetable.stop(STOP_SECONDS)
+        return following
+
+    async def _reloaded(self, current: App) -> App | None:
+        try:
+            loaded = self._load()
+            if loaded.settings.database != current.settings.database:
+                log.error("daemon.reload_refused", error="database: needs a restart to change")
+                return None
+            logs.learn(*loaded.secrets)
+            following = App(loaded)
+            await following.prepare()
+        except ConnectorError as error:
+            log.error("daemon.reload_refused", error=str(error))
+            return None
+        log.info("daemon.reloaded")
+        return following
+
+
+async def _first(*events: asyncio.Event) -> None:
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()

@@ -1,0 +1,208 @@
+"""The database: engine, transactions in a database thread, migration on open, one daemon per file.
+
+SQLite runs in WAL mode with ``synchronous=FULL``; all writes of a process go through one thread, so
+no transaction of ours ever waits for another. PostgreSQL gets a small pool of threads instead. The
+functions that run inside are plain and blocking; they take a connection and know no event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Table,
+    TypeDecorator,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    text,
+)
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import StaticPool
+from sqlmodel import SQLModel
+
+from connector.errors import StateError
+
+SCHEMA_VERSION = "0001"
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs", "afs"}
+)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware UTC datetime, on SQLite stored as naive UTC text that sorts by time."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime must not reach the database")
+        value = value.astimezone(UTC)
+        return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """The Core table of a SQLModel class. The hot path uses Core: ORM merge is twenty times slower."""
+    return cast(Table, model.__table__)  # type: ignore[attr-defined]
+
+
+class Database:
+    """One open database. ``url`` as in the configuration: ``sqlite:///file`` or ``postgresql://…``.
+
+    Opening migrates an older schema and raises StateError for a newer one, for a file on a network
+    file system and for one that cannot be opened.
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self.path: Path | None = None
+        if self.is_sqlite:
+            if not parsed.database or parsed.database == ":memory:":
+                raise StateError("database: sqlite needs a file, such as sqlite:///connector.db")
+            self.path = Path(parsed.database).absolute()
+            _refuse_network_file_system(self.path)
+            self.engine = _sqlite_engine(self.path)
+        else:
+            self.engine = create_engine(
+                parsed.set(drivername="postgresql+psycopg"), pool_size=8, pool_pre_ping=True
+            )
+        self._threads = ThreadPoolExecutor(1 if self.is_sqlite else 8, thread_name_prefix="database")
+        try:
+            self._threads.submit(_migrate, self.engine, self.path).result()
+        except DBAPIError as error:
+            self.close()
+            raise StateError(_told(parsed.render_as_string(hide_password=True), error)) from None
+        except StateError:
+            self.close()
+            raise
+
+    async def run(
+        self, work: Callable[Concatenate[Connection, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run ``work(connection, …)`` as one transaction: committed when it returns, undone when it raises.
+
+        The transaction is finished even when the waiting task is cancelled. Raises StateError when
+        the database fails (full disk, lost connection); nothing of the transaction is kept then.
+        """
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._threads, lambda: self.work(work, *args, **kwargs))
+        return await asyncio.shield(future)
+
+    def work(self, work: Callable[Concatenate[Connection, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """The same, blocking, in the calling thread: for commands without an event loop."""
+        try:
+            with self.engine.begin() as connection:
+                return work(connection, *args, **kwargs)
+        except OperationalError as error:
+            raise StateError(_told("the database", error)) from None
+
+    def close(self) -> None:
+        """Finish running transactions and close every connection."""
+        self._threads.shutdown(wait=True)
+        self.engine.dispose()
+
+
+def _sqlite_engine(path: Path) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        connect_args={"timeout": 30, "check_same_thread": False, "isolation_level": None},
+        poolclass=StaticPool,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+            "cache_size=-4096",
+            "journal_size_limit=16777216",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A transaction that reads first and writes later would fail at once when another process
+        # wrote in between; taking the write lock first makes it wait its turn instead.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _migrate(engine: Engine, path: Path | None) -> None:
+    if path is not None and not path.parent.is_dir():
+        raise StateError(f"database: the folder {path.parent} does not exist; create it first")
+    with engine.connect() as connection:
+        found = None
+        if inspect(connection).has_table("alembic_version"):
+            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if found == SCHEMA_VERSION:
+        return
+    if found is not None and found > SCHEMA_VERSION:
+        raise StateError(
+            f"database: its schema {found} is newer than this program's {SCHEMA_VERSION}; "
+            "run the newer program, or restore the copy from before its upgrade"
+        )
+    # Alembic costs time and memory that a daemon on a current schema need not spend.
+    from connector.migrations import upgrade
+
+    upgrade(engine)
+
+
+def _refuse_network_file_system(path: Path) -> None:
+    try:
+        lines = Path("/proc/self/mounts").read_text().splitlines()
+    except OSError:
+        return
+    best, kind = "", ""
+    for line in lines:
+        _, mount, file_system, *_ = line.split(" ")
+        mount = mount.encode().decode("unicode_escape")
+        if path.is_relative_to(mount) and len(mount) >= len(best):
+            best, kind = mount, file_system
+    if kind in NETWORK_FILE_SYSTEMS:
+        raise StateError(
+            f"database: {path} lies on a network file system ({kind}), where SQLite's locks cannot be "
+            "trusted; use a local disk, or postgresql://"
+        )
+
+
+def _told(what: str, error: DBAPIError) -> str:
+    cause = error.orig
+    if isinstance(cause, sqlite3.Error):
+        advice = {
+            sqlite3.SQLITE_FULL: "the disk is full; make room, nothing is lost",
+            sqlite3.SQLITE_BUSY: "another process holds it; stop that one or try again",
+            sqlite3.SQLITE_READONLY: "it is read-only; give the user that runs the connector write access",
+            sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check the path and its permissions",
+            sqlite3.SQLITE_CORRUPT: "it is damaged; restore a copy",
+            sqlite3.SQLITE_NOTADB: "the file is no SQLite database; check the path",
+            sqlite3.SQLITE_IOERR: "the disk answers with errors",
+        }
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+        return f"{what}: {advice.get(code, str(cause))}"
+    return f"{what}: {str(cause).splitlines()[0] if str(cause) else 'no answer'}"

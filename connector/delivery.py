@@ -1,0 +1,253 @@
+"""Delivering an account's waiting orders: claim as the quota allows, send, settle.
+
+One turn is one transaction: it settles the answers that came in and claims what may leave next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from connector import claims, pauses, quota
+from connector.claims import Claim, SendingRules, Settled
+from connector.clock import Clock
+from connector.db import Database
+from connector.errors import StateError
+from connector.lanes import may_send
+from connector.payload import with_initial_sync
+from connector.privy import Outcome, Privy
+
+log = structlog.get_logger()
+
+MOST_IN_FLIGHT = 24
+BACKOFF_SECONDS = (5.0, 1800.0)  # first and longest wait of one order after passing faults
+STATE_FAULT_SECONDS = 2.0
+
+
+@dataclass(kw_only=True)
+class Sender:
+    """One account as delivery uses it.
+
+    ``rules`` and ``tokens`` are per store of the account; ``verified`` says whether a store's shop was
+    found to be the right one since the program started: before that nothing of it is sent.
+    """
+
+    account: str
+    privy: Privy
+    limits: quota.Limits
+    rules: Mapping[str, SendingRules]
+    tokens: Mapping[str, str | None]
+    verified: Callable[[str], bool]
+    db: Database
+    clock: Clock
+    pacer: quota.Pacer = field(init=False)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    fixed: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.pacer = quota.Pacer(self.limits)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one turn decided: the claims to send now, and the steady time to look again (None: nothing waits)."""
+
+    claims: list[Claim]
+    again_at: float | None
+
+
+async def deliver(sender: Sender, stopping: asyncio.Event) -> float | None:
+    """Send until nothing may leave now; returns the steady time to come again, None when nothing waits.
+
+    When ``stopping`` is set nothing more is claimed, and what is in flight is finished.
+    """
+    flying: dict[asyncio.Task[Attempt], Claim] = {}
+    answered: list[Attempt] = []
+    while True:
+        sender.wake.clear()
+        try:
+            turn = await sender.db.run(_turn, sender, answered, len(flying), stopping.is_set())
+        except StateError as error:
+            # The answers are kept until they can be recorded; nothing new is claimed meanwhile.
+            log.error("database.fault", account=sender.account, error=str(error))
+            await asyncio.sleep(STATE_FAULT_SECONDS)
+            continue
+        answered = []
+        for claim in turn.claims:
+            flying[asyncio.create_task(_send(sender, claim))] = claim
+        if not flying:
+            return turn.again_at
+        answered = await _answers(sender, flying, turn.again_at, stopping)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A claim and what came of it."""
+
+    claim: Claim
+    outcome: Outcome
+
+
+async def _answers(
+    sender: Sender,
+    flying: dict[asyncio.Task[Attempt], Claim],
+    again_at: float | None,
+    stopping: asyncio.Event,
+) -> list[Attempt]:
+    """Wait for an answer, for news, or for the time to look again; returns the answers that came."""
+    wakers = [asyncio.ensure_future(sender.wake.wait())]
+    if not stopping.is_set():
+        wakers.append(asyncio.ensure_future(stopping.wait()))
+    timeout = None if again_at is None else max(0.0, again_at - sender.clock.steady())
+    done, _ = await asyncio.wait([*flying, *wakers], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    for waker in wakers:
+        waker.cancel()
+    attempts = []
+    for task in done:
+        if flying.pop(task, None) is not None:  # type: ignore[call-overload]
+            attempts.append(task.result())
+    return attempts
+
+
+async def _send(sender: Sender, claim: Claim) -> Attempt:
+    rules = sender.rules[claim.store]
+    allowed = may_send(
+        body_initial_sync=claim.initial_sync,
+        placed_at=claim.placed_at,
+        live_from=rules.live_from,
+        first_told_live=claim.told_live,
+        historical_updates=rules.historical_updates,
+        due_since=claim.due_since,
+        now=sender.clock.now(),
+        live_window=rules.live_window,
+    )
+    if not allowed:
+        return Attempt(claim, Outcome(kind="prevented", detail="a message about an old order was prevented"))
+    body = with_initial_sync(claim.body, claim.initial_sync)
+    return Attempt(claim, await sender.privy.send(body, sender.tokens.get(claim.store)))
+
+
+def _turn(
+    connection: Connection, sender: Sender, answered: list[Attempt], flying: int, stopping: bool
+) -> Turn:
+    now, steady = sender.clock.now(), sender.clock.steady()
+    if answered:
+        _settle(connection, sender, answered, now, steady)
+    if stopping:
+        return Turn([], None)
+    known = {(pause.scope, pause.name): pause for pause in pauses.every(connection)}
+    resting = _resting(known, sender, steady)
+    active = [store for store in sender.rules if store not in resting]
+    pause = known.get(("account", sender.account))
+    if pause is not None and pause.rests(steady):
+        return Turn([], pause.until)
+    ends = [one.until for one in known.values() if one.scope == "store" and one.name in sender.rules]
+    pauses_end = min((until for until in ends if until > steady), default=None)
+    room = (1 if pause is not None else MOST_IN_FLIGHT) - flying
+    if room <= 0 or not active:
+        return Turn([], pauses_end)
+    grant = quota.grant(
+        connection,
+        sender.account,
+        sender.limits,
+        claims.in_flight(connection, sender.account),
+        steady,
+        sender.pacer,
+    )
+    taken = claims.claim(
+        connection,
+        sender.account,
+        sender.rules,
+        grant,
+        resting=resting,
+        fixed=sender.fixed,
+        now=now,
+        steady=steady,
+        most=room,
+    )
+    sender.pacer.take(sum(claim.lane == "history" for claim in taken), steady)
+    if len(taken) == room:
+        return Turn(taken, None)  # an answer must come before another can leave
+    if claims.any_due(connection, sender.account, active, steady):
+        return Turn(taken, grant.again_at)
+    times = (claims.next_due(connection, sender.account, active), pauses_end)
+    return Turn(taken, min((time for time in times if time is not None), default=None))
+
+
+def _resting(known: Mapping[tuple[str, str], pauses.Pause], sender: Sender, steady: float) -> set[str]:
+    """Stores that send nothing now: paused, not yet found to be the right shop, or a copy of one."""
+    resting = {
+        name
+        for (scope, name), pause in known.items()
+        if scope == "store" and (pause.rests(steady) or pause.kind == "identity")
+    }
+    return resting | {store for store in sender.rules if not sender.verified(store)}
+
+
+def _settle(
+    connection: Connection, sender: Sender, answered: list[Attempt], now: datetime, steady: float
+) -> None:
+    settled = [_settled(attempt) for attempt in answered]
+    claims.settle(connection, sender.account, settled, now=now, steady=steady)
+    for span in ("minute", "day"):
+        seen = [one for attempt in answered for one in attempt.outcome.windows if one.span == span]
+        if seen:
+            least = min(seen, key=lambda one: one.remaining)
+            quota.observe(
+                connection,
+                sender.account,
+                quota.Seen(
+                    span=span, limit=least.limit, remaining=least.remaining, resets_in=least.resets_in
+                ),
+                steady,
+            )
+    open_pauses = {(pause.scope, pause.name) for pause in pauses.every(connection)}
+    for attempt in answered:
+        _pause(connection, sender, attempt, open_pauses, now, steady)
+
+
+def _settled(attempt: Attempt) -> Settled:
+    claim, outcome = attempt.claim, attempt.outcome
+    detail = f"{'initial_sync ' if claim.initial_sync else ''}{outcome.detail}"
+    if outcome.kind in ("delivered", "refused", "prevented"):
+        return Settled(claim=claim, outcome=outcome.kind, detail=detail)
+    delay = 0.0
+    if outcome.kind == "later" and not outcome.renew:
+        first, longest = BACKOFF_SECONDS
+        delay = min(first * 2.0 ** min(claim.attempts - 1, 20), longest) * random.uniform(0.5, 1.0)  # noqa: S311
+        delay = max(delay, outcome.retry_after or 0.0)
+    return Settled(claim=claim, outcome="later", detail=detail, delay=delay, maybe=outcome.maybe)
+
+
+def _pause(
+    connection: Connection,
+    sender: Sender,
+    attempt: Attempt,
+    open_pauses: set[tuple[str, str]],
+    now: datetime,
+    steady: float,
+) -> None:
+    """What an answer means for the account and the store. Said once when lost, once when back."""
+    outcome, store = attempt.outcome, attempt.claim.store
+    if outcome.kind in ("delivered", "refused"):
+        for scope, name in open_pauses & {("account", sender.account), ("store", store)}:
+            open_pauses.discard((scope, name))
+            if pauses.succeed(connection, scope, name):
+                log.info(f"{scope}.back", **{scope: name})
+        return
+    if outcome.kind == "prevented" or outcome.renew:
+        return
+    kinds = {"account": ("account", "auth"), "store": ("store", "auth"), "limit": ("account", "limit")}
+    scope, kind = kinds.get(outcome.kind, ("account", "fault"))
+    name = store if scope == "store" else sender.account
+    wait = outcome.retry_after if kind == "limit" else None
+    pause = pauses.fail(connection, scope, name, kind, outcome.detail, now=now, steady=steady, wait=wait)
+    open_pauses.add((scope, name))
+    if pause.strikes == 1 and kind != "fault" or pause.strikes == pauses.PATIENCE:
+        log.warning(f"{scope}.{'waits' if kind == 'limit' else 'lost'}", **{scope: name}, why=outcome.detail)

@@ -1,0 +1,90 @@
+"""The newest document of each order as the shop gave it, kept until retention or ``forget`` drops it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, LargeBinary, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Field, SQLModel
+
+from connector import exact_json
+from connector.db import UtcTime, table_of
+
+
+class DocumentRecord(SQLModel, table=True):
+    """``body`` is compressed JSON: buyers' data, so it goes when it is no longer needed."""
+
+    __tablename__ = "document"
+
+    store: str = Field(primary_key=True)
+    ref: str = Field(primary_key=True)
+    changed_at: datetime = Field(sa_type=UtcTime)
+    fetched_at: datetime = Field(sa_type=UtcTime)
+    feed: str
+    body: bytes = Field(sa_type=LargeBinary)
+
+
+DOCUMENTS = table_of(DocumentRecord)
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A stored document; ``body`` packed by ``pack``. Times are aware UTC."""
+
+    store: str
+    ref: str
+    changed_at: datetime
+    fetched_at: datetime
+    feed: str
+    body: bytes
+
+    def unpacked(self) -> dict[str, Any]:
+        """The document's JSON, exact."""
+        document: dict[str, Any] = exact_json.decode(zlib.decompress(self.body))
+        return document
+
+
+def pack(body: dict[str, Any]) -> bytes:
+    """The document's JSON, compressed lightly."""
+    return zlib.compress(exact_json.encode(body), 1)
+
+
+def keep(connection: Connection, kept: Sequence[Kept]) -> None:
+    """Store documents over older ones of the same orders."""
+    if not kept:
+        return
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement: Any = insert(DOCUMENTS)
+    statement = statement.on_conflict_do_update(
+        index_elements=["store", "ref"],
+        set_={name: statement.excluded[name] for name in ("changed_at", "fetched_at", "feed", "body")},
+    )
+    connection.execute(statement, [msgspec.structs.asdict(one) for one in kept])
+
+
+def get(connection: Connection, store: str, ref: str) -> Kept | None:
+    """The newest document of an order, if it is still held."""
+    row = connection.execute(
+        select(DOCUMENTS).where(DOCUMENTS.c.store == store, DOCUMENTS.c.ref == ref)
+    ).first()
+    return Kept(*row) if row else None
+
+
+def newest(connection: Connection, store: str, count: int) -> list[Kept]:
+    """The documents last changed at the shop, newest first."""
+    rows = connection.execute(
+        select(DOCUMENTS)
+        .where(DOCUMENTS.c.store == store)
+        .order_by(DOCUMENTS.c.changed_at.desc(), DOCUMENTS.c.ref)
+        .limit(count)
+    )
+    return [Kept(*row) for row in rows]
+
+
+def drop(connection: Connection, store: str, refs: Sequence[str]) -> None:
+    """Forget the documents of these orders."""
+    connection.execute(delete(DOCUMENTS).where(DOCUMENTS.c.store == store, DOCUMENTS.c.ref.in_(refs)))

@@ -1,0 +1,302 @@
+"""Reading shops: the units of work that bring orders in. There is no other way in.
+
+Each page is one transaction: the outbox takes what is newer and different, and the cursor moves. One
+lock a shop keeps readings apart, so that two fetches of one order can never overtake each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from connector import backfills, cursors, documents, events, outbox, pauses, stores
+from connector.adapter import Adapter, History, Page, Poll
+from connector.clock import Clock
+from connector.db import Database
+from connector.errors import AuthError, Unavailable, UsageError
+from connector.judgement import Bench, Known, judge
+from connector.mapping import Mapper
+from connector.order import Document
+from connector.stores import StoreFacts
+
+log = structlog.get_logger()
+
+VERIFY_SECONDS = 3600.0  # how often the shop is asked again which address it thinks it has
+OVERLAP = timedelta(minutes=10)  # how far before the start a first poll looks, for late-visible orders
+
+
+@dataclass(kw_only=True)
+class Shop:
+    """One store as the feeds use it. ``wake`` is called when something new waits to be sent."""
+
+    name: str
+    account: str
+    adapter: Adapter[Any, Any]
+    mapper: Mapper
+    facts: StoreFacts
+    db: Database
+    clock: Clock
+    wake: Callable[[], None] = lambda: None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    verified_at: float | None = None
+
+    @property
+    def bench(self) -> Bench:
+        return Bench(adapter=self.adapter, mapper=self.mapper, facts=self.facts)
+
+
+async def poll(shop: Shop, *, most_pages: int | None = None) -> bool:
+    """Read every feed of a shop up to the present (or ``most_pages``); true when it went well.
+
+    Faults are recorded as the shop's pause and logged once; they do not raise.
+    """
+    async with shop.lock:
+        if await shop.db.run(_rests, shop.name, shop.clock.steady()):
+            return False
+        try:
+            await _verify(shop)
+            for feed in shop.adapter.feeds:
+                pages = 0
+                while await _poll_page(shop, feed):
+                    pages += 1
+                    if most_pages is not None and pages >= most_pages:
+                        break
+        except (AuthError, Unavailable) as error:
+            await _failed(shop, error)
+            return False
+        await _succeeded(shop)
+        return True
+
+
+async def read_backfill(shop: Shop, number: int) -> bool:
+    """Read one page of a backfill; true when another page waits. Raises AuthError and Unavailable."""
+    async with shop.lock:
+        await _verify(shop)
+        backfill = await shop.db.run(backfills.get, number)
+        if backfill.state != "reading":
+            return False
+        fetched_at = shop.clock.now()
+        page = await shop.adapter.changed(
+            History(since=backfill.since, until=backfill.until, cursor=backfill.cursor)
+        )
+
+        def keep(connection: Connection, now: datetime, steady: float) -> outbox.Accepted:
+            taken = take(connection, shop, page.documents, "backfill", fetched_at, now, steady)
+            backfills.move(
+                connection,
+                number,
+                page.cursor,
+                found=len(page.documents),
+                total=page.total,
+                more=page.more,
+                now=now,
+            )
+            return taken
+
+        taken = await shop.db.run(keep, shop.clock.now(), shop.clock.steady())
+    if taken.waiting:
+        shop.wake()
+    return page.more
+
+
+async def look(shop: Shop, refs: Sequence[str], feed: str, *, force: bool = False) -> list[str]:
+    """Fetch these orders afresh and take them; returns the refs that neither the shop nor we know.
+
+    Raises AuthError and Unavailable.
+    """
+    unknown: list[str] = []
+    async with shop.lock:
+        await _verify(shop)
+        for ref in refs:
+            fetched_at = shop.clock.now()
+            document = await shop.adapter.fetch(ref)
+            taken = await shop.db.run(_look, shop, ref, document, feed, fetched_at, force)
+            if taken is None:
+                unknown.append(ref)
+            elif taken.waiting:
+                shop.wake()
+    return unknown
+
+
+def take(
+    connection: Connection,
+    shop: Shop,
+    found: Sequence[Document],
+    feed: str,
+    fetched_at: datetime,
+    now: datetime,
+    steady: float,
+    *,
+    force: bool = False,
+    gone: bool = False,
+) -> outbox.Accepted:
+    """Judge documents and give them to the outbox, in the caller's transaction."""
+    if not found:
+        return outbox.Accepted()
+    rows = outbox.known(connection, shop.name, [document.ref for document in found])
+    bench = shop.bench
+    versions = []
+    for document in found:
+        row = rows.get(document.ref)
+        known = Known()
+        if row is not None:
+            known = Known(bool(row.told_hash or row.maybe), tuple(row.told_addresses.split()))
+        versions.append(judge(bench, document, known, feed=feed, fetched_at=fetched_at, now=now, gone=gone))
+    accepted = outbox.accept(
+        connection, shop.name, shop.account, versions, rows, now=now, steady=steady, force=force
+    )
+    changed = set(accepted.changed)
+    newest = {document.ref: document for document in sorted(found, key=lambda one: one.changed_at)}
+    documents.keep(
+        connection,
+        [
+            documents.Kept(
+                shop.name, ref, document.changed_at, fetched_at, feed, documents.pack(document.body)
+            )
+            for ref, document in newest.items()
+            if ref in changed
+        ],
+    )
+    return accepted
+
+
+def remap(connection: Connection, shop: Shop, refs: Sequence[str], now: datetime, steady: float) -> list[str]:
+    """Judge the stored documents again and send whatever comes out; returns refs without a document."""
+    missing: list[str] = []
+    for ref in refs:
+        kept = documents.get(connection, shop.name, ref)
+        if kept is None:
+            missing.append(ref)
+            continue
+        document = Document(ref=ref, changed_at=kept.changed_at, body=kept.unpacked())
+        take(connection, shop, [document], "retry", now, now, steady, force=True)
+    return missing
+
+
+async def adopt(shop: Shop) -> str:
+    """Accept the address that the shop now says; returns it. Raises AuthError and Unavailable."""
+    report = await shop.adapter.check()
+
+    def keep(connection: Connection) -> None:
+        stores.set_identity(connection, shop.name, report.identity)
+        for scope in ("shop", "store"):
+            pause = pauses.get(connection, scope, shop.name)
+            if pause is not None and pause.kind == "identity":
+                pauses.succeed(connection, scope, shop.name)
+
+    if not report.identity:
+        raise UsageError(
+            f"store {shop.name}: the shop does not say its address, so there is nothing to adopt"
+        )
+    await shop.db.run(keep)
+    return report.identity
+
+
+async def _verify(shop: Shop) -> None:
+    """Make sure that the shop is still the one this store began with; raises Unavailable when it is not."""
+    steady = shop.clock.steady()
+    if shop.verified_at is not None and steady - shop.verified_at < VERIFY_SECONDS:
+        return
+    report = await shop.adapter.check()
+    facts = await shop.db.run(stores.facts, shop.name)
+    assert facts is not None
+    if report.identity and facts.identity and report.identity != facts.identity:
+        shop.verified_at = None
+        message = (
+            f"the shop now says that it is {report.identity}, but this store began with {facts.identity}; "
+            f"a staging copy must not send anything. If the shop moved: connector adopt {shop.name}"
+        )
+        now = shop.clock.now()
+        await shop.db.run(
+            pauses.fail, "store", shop.name, "identity", message, now=now, steady=steady, wait=pauses.MAX_WAIT
+        )
+        raise Unavailable(message)
+    if report.identity and not facts.identity:
+        await shop.db.run(stores.set_identity, shop.name, report.identity)
+    pause = await shop.db.run(pauses.get, "store", shop.name)
+    if pause is not None and pause.kind == "identity":
+        await shop.db.run(pauses.succeed, "store", shop.name)
+    shop.verified_at = steady
+    shop.wake()
+
+
+async def _poll_page(shop: Shop, feed: str) -> bool:
+    cursor = await shop.db.run(cursors.get, shop.name, feed)
+    # Orders since the store went live are this program's to deliver, so the first poll starts there.
+    since = min(shop.facts.live_from, shop.facts.first_seen_at) - OVERLAP
+    fetched_at = shop.clock.now()
+    page = await shop.adapter.changed(Poll(feed=feed, since=since, cursor=cursor.value if cursor else None))
+    taken = await shop.db.run(_keep_poll, shop, feed, page, fetched_at, shop.clock.now(), shop.clock.steady())
+    if taken.waiting:
+        shop.wake()
+    return page.more
+
+
+def _keep_poll(
+    connection: Connection,
+    shop: Shop,
+    feed: str,
+    page: Page,
+    fetched_at: datetime,
+    now: datetime,
+    steady: float,
+) -> outbox.Accepted:
+    taken = take(connection, shop, page.documents, f"poll of {feed}", fetched_at, now, steady)
+    cursors.move(connection, shop.name, feed, page.cursor, page.position, now)
+    return taken
+
+
+def _look(
+    connection: Connection,
+    shop: Shop,
+    ref: str,
+    document: Document | None,
+    feed: str,
+    fetched_at: datetime,
+    force: bool,
+) -> outbox.Accepted | None:
+    now, steady = shop.clock.now(), shop.clock.steady()
+    if document is not None:
+        return take(connection, shop, [document], feed, fetched_at, now, steady, force=force)
+    row = outbox.known(connection, shop.name, [ref]).get(ref)
+    if row is None:
+        return None
+    kept = documents.get(connection, shop.name, ref)
+    if kept is None:
+        detail = "the shop no longer has the order, and its document is no longer held: nothing can be sent"
+        events.write(connection, [events.Event(now, shop.name, ref, "note", "gone", detail)])
+        return outbox.Accepted()
+    last = Document(ref=ref, changed_at=kept.changed_at, body=kept.unpacked())
+    return take(connection, shop, [last], feed, fetched_at, now, steady, gone=True)
+
+
+def _rests(connection: Connection, name: str, steady: float) -> bool:
+    pause = pauses.get(connection, "shop", name)
+    return pause is not None and pause.rests(steady)
+
+
+async def _failed(shop: Shop, error: AuthError | Unavailable) -> None:
+    kind = "auth" if isinstance(error, AuthError) else "fault"
+    pause = await shop.db.run(
+        pauses.fail,
+        "shop",
+        shop.name,
+        kind,
+        str(error),
+        now=shop.clock.now(),
+        steady=shop.clock.steady(),
+        wait=error.retry_after if isinstance(error, Unavailable) else None,
+    )
+    if pause.strikes == 1:
+        log.warning("shop.lost", store=shop.name, kind=kind, error=str(error))
+
+
+async def _succeeded(shop: Shop) -> None:
+    if await shop.db.run(pauses.succeed, "shop", shop.name):
+        log.info("shop.back", store=shop.name)

@@ -1,0 +1,295 @@
+"""One row per (store, order): what Privy should know, and what it was last told.
+
+``state`` is what the newest version of the order wants: waiting to be sent, delivered, skipped by a
+named rule, or failed with its reason. While a request is in flight ``claimed_at`` is set besides; the
+version sent is remembered in ``claimed_hash``, so that a newer one that comes in meanwhile stays waiting.
+``maybe`` is true from the claim until a definite answer: then Privy may hold what was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Float,
+    Index,
+    LargeBinary,
+    Row,
+    Text,
+    bindparam,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlmodel import Field, SQLModel
+
+from connector.db import UtcTime, table_of
+from connector.events import Event
+from connector.events import write as write_events
+
+STATES = ("waiting", "delivered", "skipped", "failed")
+DISCARDED = "discarded"  # the rule under which an operator sets a failed order aside
+
+
+class OutboxRecord(SQLModel, table=True):
+    """``due_since`` is when the order became sendable as far as the late rule counts (see ``feeds``).
+
+    ``due_at`` is the steady time before which it is not tried again. ``told_*`` describe what Privy
+    confirmed last; ``told_live`` is null until then, and true once a body without initial_sync was
+    confirmed. ``told_addresses`` names the addresses that Privy may hold.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("outbox_number", "account", "order_id", unique=True),
+        Index("outbox_claim", "account", "state", "lane", "placed_at"),
+        Index("outbox_store", "store", "state"),
+        Index(
+            "outbox_flying",
+            "account",
+            sqlite_where=text("claimed_at IS NOT NULL"),
+            postgresql_where=text("claimed_at IS NOT NULL"),
+        ),
+    )
+
+    store: str = Field(primary_key=True)
+    ref: str = Field(primary_key=True)
+    account: str
+    order_id: int | None = Field(default=None, sa_type=BigInteger)
+    number: str = ""
+    state: str
+    lane: str
+    rule: str = ""
+    reason: str = Field(default="", sa_type=Text)
+    notes: str = Field(default="", sa_type=Text)
+    placed_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    changed_at: datetime = Field(sa_type=UtcTime)
+    fetched_at: datetime = Field(sa_type=UtcTime)
+    first_seen_at: datetime = Field(sa_type=UtcTime)
+    due_since: datetime | None = Field(default=None, sa_type=UtcTime)
+    due_at: float = Field(default=0.0, sa_type=Float)
+    attempts: int = 0
+    body: bytes | None = Field(default=None, sa_type=LargeBinary)
+    hash: str | None = None
+    financial_status: str | None = None
+    fulfillment_status: str | None = None
+    settled: bool = False
+    addresses: str = ""
+    claimed_at: float | None = Field(default=None, sa_type=Float)
+    claimed_hash: str | None = None
+    claimed_lane: str | None = None
+    maybe: bool = False
+    told_hash: str | None = None
+    told_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    told_live: bool | None = None
+    told_addresses: str = ""
+    told_changed_at: datetime | None = Field(default=None, sa_type=UtcTime)
+
+
+OUTBOX = table_of(OutboxRecord)
+
+# The columns that a newly seen version of an order sets, in one executemany.
+_VERSION = (
+    "order_id number state lane rule reason notes placed_at changed_at fetched_at due_since due_at attempts "
+    "body hash financial_status fulfillment_status settled addresses"
+).split()
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of an order as the pure rules judged it, ready to be taken.
+
+    ``state`` is waiting, skipped or failed; whether a waiting one is already known to Privy is decided
+    by ``accept``. ``due_since`` is only used for an order that Privy was never told.
+    """
+
+    ref: str
+    feed: str
+    state: str
+    changed_at: datetime
+    fetched_at: datetime
+    lane: str = "history"
+    order_id: int | None = None
+    number: str = ""
+    rule: str = ""
+    reason: str = ""
+    notes: str = ""
+    placed_at: datetime | None = None
+    due_since: datetime | None = None
+    body: bytes | None = None
+    hash: str | None = None
+    financial_status: str | None = None
+    fulfillment_status: str | None = None
+    settled: bool = False
+    addresses: str = ""
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a page: refs that were new or changed, and how many stood as they were or were stale."""
+
+    changed: Sequence[str] = ()
+    waiting: int = 0
+    unchanged: int = 0
+    stale: int = 0
+
+
+def known(connection: Connection, store: str, refs: Sequence[str]) -> dict[str, Row[Any]]:
+    """The rows of these orders, by ref."""
+    rows = connection.execute(select(OUTBOX).where(OUTBOX.c.store == store, OUTBOX.c.ref.in_(refs)))
+    return {row.ref: row for row in rows}
+
+
+def accept(
+    connection: Connection,
+    store: str,
+    account: str,
+    versions: Sequence[Version],
+    rows: dict[str, Row[Any]],
+    *,
+    now: datetime,
+    steady: float,
+    force: bool = False,
+) -> Accepted:
+    """Take each version that is newer than what is known; newest wins, unchanged costs nothing.
+
+    ``rows`` are the rows of these orders as ``known`` gave them in this transaction. With ``force``
+    (replay) a version goes out though Privy already knows it.
+    """
+    newest = {
+        version.ref: version for version in sorted(versions, key=lambda one: (one.changed_at, one.fetched_at))
+    }
+    versions = _without_collisions(connection, store, account, list(newest.values()), rows)
+    fresh: list[dict[str, Any]] = []
+    newer: list[dict[str, Any]] = []
+    events: list[Event] = []
+    unchanged = stale = waiting = 0
+    for version in versions:
+        row = rows.get(version.ref)
+        if row is not None and (version.changed_at, version.fetched_at) < (row.changed_at, row.fetched_at):
+            stale += 1
+            if version.hash != row.hash:
+                events.append(_event(now, store, version, "stale", "older than what is known, left out"))
+            continue
+        state = version.state
+        if row is not None and state == "waiting" and not force and not row.maybe:
+            state = "delivered" if version.hash == row.told_hash else state
+        if row is not None and not force and _same(row, version, state):
+            unchanged += 1
+            continue
+        values = {name: getattr(version, name) for name in _VERSION if hasattr(version, name)}
+        values |= {"state": state, "attempts": 0, "due_at": steady}
+        if row is None:
+            values |= {"store": store, "ref": version.ref, "account": account, "first_seen_at": now}
+            fresh.append(values)
+        else:
+            if row.due_since is not None:
+                values["due_since"] = row.due_since
+            if row.order_id is not None and version.order_id is None:
+                values["order_id"] = row.order_id
+            newer.append({f"new_{name}": value for name, value in values.items()} | {"old_ref": version.ref})
+        waiting += state == "waiting"
+        events.append(_event(now, store, version, state, _told(version, state)))
+    if fresh:
+        connection.execute(insert(OUTBOX), fresh)
+    if newer:
+        connection.execute(
+            update(OUTBOX)
+            .where(OUTBOX.c.store == store, OUTBOX.c.ref == bindparam("old_ref"))
+            .values({name: bindparam(f"new_{name}") for name in _VERSION}),
+            newer,
+        )
+    write_events(connection, events)
+    return Accepted(
+        changed=[event.ref for event in events if event.outcome != "stale"],
+        waiting=waiting,
+        unchanged=unchanged,
+        stale=stale,
+    )
+
+
+def _same(row: Row[Any], version: Version, state: str) -> bool:
+    """Whether taking the version would change nothing that matters.
+
+    What Privy refused stays failed, and what an operator discarded stays discarded, until the order
+    itself changes: reading the same version again is no reason to send it again.
+    """
+    if row.hash == version.hash and (
+        (row.state == "failed" and row.hash is not None)
+        or (row.rule == DISCARDED and row.changed_at == version.changed_at)
+    ):
+        return True
+    if (row.state, row.rule, row.reason, row.notes) != (state, version.rule, version.reason, version.notes):
+        return False
+    return bool(row.hash == version.hash and row.settled == version.settled)
+
+
+def _without_collisions(
+    connection: Connection, store: str, account: str, versions: Sequence[Version], rows: dict[str, Row[Any]]
+) -> list[Version]:
+    """Versions whose number belongs to another order, or is not the one the order went out with, fail."""
+    numbers = [version.order_id for version in versions if version.order_id is not None]
+    taken = {
+        row.order_id: row
+        for row in connection.execute(
+            select(OUTBOX.c.order_id, OUTBOX.c.store, OUTBOX.c.ref).where(
+                OUTBOX.c.account == account, OUTBOX.c.order_id.in_(numbers)
+            )
+        )
+    }
+    checked: list[Version] = []
+    here: dict[int, str] = {}
+    for version in versions:
+        reason = ""
+        number, row = version.order_id, rows.get(version.ref)
+        if number is not None:
+            other = taken.get(number)
+            if other is not None and (other.store, other.ref) != (store, version.ref):
+                reason = f"order_id: {number} already belongs to order {other.ref} of store {other.store}"
+            elif here.setdefault(number, version.ref) != version.ref:
+                reason = f"order_id: {number} already belongs to order {here[number]} of this store"
+            elif row is not None and (row.told_hash or row.maybe) and row.order_id not in (None, number):
+                reason = f"order_id: the order went out as {row.order_id} and cannot become {number}"
+        if reason:
+            version = msgspec.structs.replace(
+                version, state="failed", reason=reason, order_id=None, body=None, hash=None, rule=""
+            )
+        checked.append(version)
+    return checked
+
+
+def _event(now: datetime, store: str, version: Version, outcome: str, detail: str) -> Event:
+    when = version.changed_at.isoformat().replace("+00:00", "Z")
+    return Event(now, store, version.ref, "seen", outcome, f"by {version.feed}, changed {when}: {detail}")
+
+
+def _told(version: Version, state: str) -> str:
+    if state == "skipped":
+        return f"skipped by rule {version.rule}" + (f" ({version.reason})" if version.reason else "")
+    if state == "failed":
+        return f"cannot be sent: {version.reason}"
+    if state == "delivered":
+        return "Privy already knows this payload"
+    statuses = f"{version.financial_status or 'no'} / {version.fulfillment_status or 'no'} status"
+    return f"to be sent in the {version.lane} lane, {statuses}"
+
+
+def counts(connection: Connection, store: str | None = None) -> list[Row[Any]]:
+    """Rows of (store, state, lane, rule, in flight or not, how many), for sums and the status page."""
+    flying = OUTBOX.c.claimed_at.is_not(None)
+    query = select(
+        OUTBOX.c.store,
+        OUTBOX.c.state,
+        OUTBOX.c.lane,
+        OUTBOX.c.rule,
+        flying.label("flying"),
+        func.count().label("count"),
+    ).group_by(OUTBOX.c.store, OUTBOX.c.state, OUTBOX.c.lane, OUTBOX.c.rule, flying)
+    if store is not None:
+        query = query.where(OUTBOX.c.store == store)
+    return list(connection.execute(query))

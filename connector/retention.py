@@ -1,0 +1,29 @@
+"""Buyers' data is kept only as long as it is needed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, exists, or_, update
+
+from connector import events
+from connector.documents import DOCUMENTS
+from connector.outbox import OUTBOX
+
+
+def drop(connection: Connection, limit: datetime) -> int:
+    """Drop payloads and documents of orders that are done with since before ``limit`` (aware UTC).
+
+    Done with means delivered or skipped; hash, statuses and times stay. Returns how many orders lost data.
+    """
+    old = (
+        OUTBOX.c.state.in_(("delivered", "skipped")),
+        OUTBOX.c.claimed_at.is_(None),
+        or_(OUTBOX.c.told_at.is_(None), OUTBOX.c.told_at < limit),
+        OUTBOX.c.fetched_at < limit,
+    )
+    kept = exists().where(OUTBOX.c.store == DOCUMENTS.c.store, OUTBOX.c.ref == DOCUMENTS.c.ref, *old)
+    dropped = connection.execute(delete(DOCUMENTS).where(kept)).rowcount
+    connection.execute(update(OUTBOX).where(*old, OUTBOX.c.body.is_not(None)).values(body=None))
+    events.drop_before(connection, limit)
+    return dropped

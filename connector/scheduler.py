@@ -1,0 +1,175 @@
+"""The timetable: APScheduler calls the units of work. It holds no state of its own and no rule."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from connector import backfills, retention
+from connector.app import App
+from connector.delivery import Sender, deliver
+from connector.errors import AuthError, StateError, Unavailable
+from connector.feeds import Shop, poll, read_backfill
+
+log = structlog.get_logger()
+
+LOOK_FOR_BACKFILLS = 2.0  # seconds
+IDLE = 60.0  # seconds after which an account without work is looked at all the same
+READ_AGAIN = 30.0  # seconds before a backfill whose shop failed is tried again
+
+
+class Timetable:
+    """Runs one App's units of work until ``stopping`` is set."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._stopping = asyncio.Event()
+        self._running: set[str] = set()
+        self._reading: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Begin; must be called in a running event loop."""
+        app = self._app
+        app.on_wake = self._wake
+        for index, (name, shop) in enumerate(app.shops.items()):
+            every = app.settings.stores[name].poll.total_seconds()
+            # A thousand shops are not asked in the same instant, neither at the start nor later.
+            first = datetime.now(UTC) + timedelta(seconds=min(index * 0.02, every))
+            self._scheduler.add_job(
+                self._unit,
+                "interval",
+                [f"poll:{name}", lambda shop=shop: self._poll(shop)],
+                seconds=every,
+                id=f"poll:{name}",
+                next_run_time=first,
+                max_instances=1,
+                coalesce=True,
+                misfire_grace_time=None,
+            )
+        for name in app.senders:
+            self._deliver_at(name, None)
+        self._scheduler.add_job(
+            self._unit,
+            "interval",
+            ["backfills", self._look_for_backfills],
+            seconds=LOOK_FOR_BACKFILLS,
+            next_run_time=datetime.now(UTC),
+            max_instances=1,
+            coalesce=True,
+        )
+        self._scheduler.add_job(
+            self._unit,
+            "interval",
+            ["retention", self._retain],
+            hours=6,
+            next_run_time=datetime.now(UTC) + timedelta(minutes=1),
+            max_instances=1,
+            coalesce=True,
+        )
+        self._scheduler.start()
+
+    async def stop(self, seconds: float) -> None:
+        """Claim and read nothing more; give what is in flight ``seconds`` to finish."""
+        self._stopping.set()
+        self._app.on_wake = lambda account: None
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        for task in self._reading.values():
+            task.cancel()
+        pending = {*self._tasks, *self._reading.values()}
+        if pending:
+            _, late = await asyncio.wait(pending, timeout=seconds)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=1.0)
+
+    async def _unit(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run one unit of work as a task of ours, so that stopping can wait for it."""
+        if self._stopping.is_set():
+            return
+        task = asyncio.ensure_future(self._guarded(name, work))
+        self._tasks.add(task)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            return  # the scheduler was shut down; ``stop`` waits for the task itself
+        finally:
+            task.add_done_callback(self._tasks.discard)
+            if task.done():
+                self._tasks.discard(task)
+
+    async def _guarded(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except StateError as error:
+            log.error("database.fault", unit=name, error=str(error))
+        except Exception:
+            log.exception("unit.fault", unit=name)
+
+    async def _poll(self, shop: Shop) -> None:
+        await poll(shop)
+
+    async def _deliver(self, sender: Sender) -> None:
+        account = sender.account
+        if account in self._running:
+            return
+        self._running.add(account)
+        again: float | None = None
+        try:
+            again = await deliver(sender, self._stopping)
+        finally:
+            self._running.discard(account)
+            if not self._stopping.is_set():
+                now = self._app.clock.steady()
+                wait = IDLE if again is None else min(max(again - now, 0.0), IDLE)
+                self._deliver_at(account, 0.0 if sender.wake.is_set() else wait)
+
+    def _deliver_at(self, account: str, wait: float | None) -> None:
+        sender = self._app.senders[account]
+        at = datetime.now(UTC) + timedelta(seconds=wait or 0.0)
+        self._scheduler.add_job(
+            self._unit,
+            "date",
+            [f"deliver:{account}", lambda: self._deliver(sender)],
+            run_date=at,
+            id=f"deliver:{account}",
+            replace_existing=True,
+            misfire_grace_time=None,
+            max_instances=2,
+        )
+
+    def _wake(self, account: str) -> None:
+        if account not in self._running and not self._stopping.is_set():
+            self._deliver_at(account, 0.0)
+
+    async def _look_for_backfills(self) -> None:
+        for backfill in await self._app.db.run(backfills.every, "reading"):
+            task = self._reading.get(backfill.store)
+            if backfill.store in self._app.shops and (task is None or task.done()):
+                shop = self._app.shops[backfill.store]
+                self._reading[backfill.store] = asyncio.create_task(self._read(shop, backfill.id))
+
+    async def _read(self, shop: Shop, number: int) -> None:
+        try:
+            while not self._stopping.is_set() and await read_backfill(shop, number):
+                pass
+        except (AuthError, Unavailable) as error:
+            log.warning("backfill.waits", store=shop.name, error=str(error))
+            await asyncio.sleep(READ_AGAIN)
+        except StateError as error:
+            log.error("database.fault", unit=f"backfill:{shop.name}", error=str(error))
+            await asyncio.sleep(READ_AGAIN)
+        except Exception:
+            log.exception("unit.fault", unit=f"backfill:{shop.name}")
+            await asyncio.sleep(READ_AGAIN)
+
+    async def _retain(self) -> None:
+        limit = self._app.clock.now() - self._app.settings.retention
+        await self._app.db.run(retention.drop, limit)

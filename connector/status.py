@@ -1,0 +1,212 @@
+"""How everything stands, as one read model for the command line and whatever else shows it."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from connector import backfills, claims, cursors, outbox, pauses, quota, stores
+from connector.app import limits_of
+from connector.clock import Clock
+from connector.outbox import OUTBOX
+from connector.settings import Settings
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Why something rests: until when it does (aware UTC), and what a person can do."""
+
+    kind: str
+    message: str
+    since: datetime
+    until: datetime
+
+
+class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One store. ``lag_seconds`` is how long ago its shop was last read; times are aware UTC."""
+
+    name: str
+    platform: str
+    account: str
+    live_from: datetime | None
+    read_at: datetime | None
+    position: datetime | None
+    lag_seconds: float | None
+    waiting_live: int
+    waiting_history: int
+    delivered: int
+    skipped: dict[str, int]
+    failed: int
+    notes: dict[str, int]
+    troubles: list[Trouble]
+    light: str
+
+
+class AccountStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One account's budget: what is used in the running windows, and what may still go."""
+
+    name: str
+    per_minute: int
+    per_day: int
+    minute_used: int
+    day_used: int
+    day_left: int
+    limits_seen: dict[str, int]
+    troubles: list[Trouble]
+
+
+class BackfillStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One backfill. ``done_at`` (aware UTC) is when its last call leaves, by the quota."""
+
+    id: int
+    store: str
+    since: datetime
+    until: datetime
+    state: str
+    found: int
+    total: int | None
+    waiting: int
+    delivered: int
+    skipped: int
+    failed: int
+    done_at: datetime | None
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything, at one moment."""
+
+    at: datetime
+    stores: list[StoreStatus]
+    accounts: list[AccountStatus]
+    backfills: list[BackfillStatus]
+
+
+def collect(connection: Connection, settings: Settings, clock: Clock) -> Status:
+    """Read how everything stands, in the caller's transaction."""
+    now, steady = clock.now(), clock.steady()
+    troubles: dict[tuple[str, str], list[Trouble]] = {}
+    for pause in pauses.every(connection):
+        until = now + timedelta(seconds=max(0.0, pause.until - steady))
+        trouble = Trouble(kind=pause.kind, message=pause.message, since=pause.since, until=until)
+        scope = "store" if pause.scope == "shop" else pause.scope
+        troubles.setdefault((scope, pause.name), []).append(trouble)
+    return Status(
+        at=now,
+        stores=[
+            _store(connection, settings, name, troubles.get(("store", name), []), now)
+            for name in settings.stores
+        ],
+        accounts=[
+            _account(connection, settings, name, troubles.get(("account", name), []), steady)
+            for name in settings.accounts
+        ],
+        backfills=[
+            _backfill(connection, settings, one, now, steady)
+            for one in backfills.every(connection)
+            if one.store in settings.stores
+        ],
+    )
+
+
+def calls_take(calls: int, limits: quota.Limits, use: quota.Usage) -> timedelta:
+    """How long so many calls of history take: minutes within a day's budget, days beyond it."""
+    if calls <= 0:
+        return timedelta()
+    a_day = max(1, limits.per_day_used() - math.ceil(limits.per_day * limits.reserve))
+    today = max(0, min(a_day, a_day - (use.day - use.day_live)))
+    days, rest = 0, calls
+    if calls > today:
+        days, rest = divmod(calls - today - 1, a_day)
+        days, rest = days + 1, rest + 1
+    return timedelta(days=days, minutes=rest / limits.history_per_minute())
+
+
+def usage_of(connection: Connection, account: str, steady: float) -> quota.Usage:
+    """The account's spending, in flight included."""
+    return quota.usage(connection, account, claims.in_flight(connection, account), steady)
+
+
+def _store(
+    connection: Connection, settings: Settings, name: str, troubles: list[Trouble], now: datetime
+) -> StoreStatus:
+    facts = stores.facts(connection, name)
+    feeds = cursors.of_store(connection, name)
+    read_at = min((feed.read_at for feed in feeds), default=None)
+    lag = (now - read_at).total_seconds() if read_at else None
+    sums = {"waiting_live": 0, "waiting_history": 0, "delivered": 0, "failed": 0}
+    skipped: dict[str, int] = {}
+    for row in outbox.counts(connection, name):
+        if row.state == "skipped":
+            skipped[row.rule] = skipped.get(row.rule, 0) + row.count
+        else:
+            sums[f"waiting_{row.lane}" if row.state == "waiting" else row.state] += row.count
+    notes: dict[str, int] = {}
+    for text, count in connection.execute(
+        select(OUTBOX.c.notes, func.count())
+        .where(OUTBOX.c.store == name, OUTBOX.c.notes != "")
+        .group_by(OUTBOX.c.notes)
+    ):
+        for note in text.split():
+            notes[note] = notes.get(note, 0) + count
+    late = lag is None or lag > max(600.0, 5 * settings.stores[name].poll.total_seconds())
+    light = "red" if troubles else "yellow" if late or sums["failed"] else "green"
+    return StoreStatus(
+        name=name,
+        platform=settings.stores[name].platform,
+        account=settings.stores[name].account,
+        live_from=facts.live_from if facts else None,
+        read_at=read_at,
+        position=max((feed.position for feed in feeds if feed.position), default=None),
+        lag_seconds=lag,
+        skipped=skipped,
+        notes=notes,
+        troubles=troubles,
+        light=light,
+        **sums,
+    )
+
+
+def _account(
+    connection: Connection, settings: Settings, name: str, troubles: list[Trouble], steady: float
+) -> AccountStatus:
+    limits = limits_of(settings.accounts[name])
+    use = usage_of(connection, name, steady)
+    left = limits.per_day_used() - use.day
+    if use.day_left_seen is not None:
+        left = min(left, use.day_left_seen)
+    return AccountStatus(
+        name=name,
+        per_minute=limits.per_minute,
+        per_day=limits.per_day,
+        minute_used=use.minute,
+        day_used=use.day,
+        day_left=max(0, left),
+        limits_seen=quota.limits_seen(connection, name),
+        troubles=troubles,
+    )
+
+
+def _backfill(
+    connection: Connection, settings: Settings, one: backfills.Backfill, now: datetime, steady: float
+) -> BackfillStatus:
+    progress = backfills.progress(connection, one)
+    account = settings.stores[one.store].account
+    unread = max(0, (one.total or one.found) - one.found) if one.state == "reading" else 0
+    calls = progress.waiting + unread
+    use = usage_of(connection, account, steady)
+    return BackfillStatus(
+        id=one.id,
+        store=one.store,
+        since=one.since,
+        until=one.until,
+        state="done" if one.state == "read" and not progress.waiting else one.state,
+        found=one.found,
+        total=one.total,
+        waiting=progress.waiting,
+        delivered=progress.delivered,
+        skipped=progress.skipped,
+        failed=progress.failed,
+        done_at=now + calls_take(calls, limits_of(settings.accounts[account]), use) if calls else None,
+    )
