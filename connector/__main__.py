@@ -1,0 +1,8 @@
+"""``python -m connector``."""
+
+from __future__ import annotations
+
+from connector.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""The command line: parse, load one command's module, call it, turn our errors into exit codes.
+
+Command modules are imported when they are called, so that ``--help`` costs no more than click.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from connector.errors import ConfigError, ConnectorError, UsageError
+
+# Command, its short help; the module connector.commands.<command> holds a click command of that name.
+COMMANDS = {
+    "run": "The daemon: poll, deliver, until it is told to stop.",
+    "reload": "Make the running daemon read its configuration again.",
+    "backfill": "Bring history in, with progress and an honest ETA.",
+    "sync": "One round of polling and delivering, for cron.",
+    "check": "Test configuration, credentials and the shops' limits.",
+    "status": "How every store, account and backfill stands.",
+    "preview": "What would be sent for an order, and where each field comes from.",
+    "explain": "One order's time-line: what came in, what went out, and why.",
+    "failed": "The orders that could not be sent, and why.",
+    "replay": "Send orders again, though unchanged.",
+    "adopt": "Accept that a shop has moved to another address.",
+    "init": "Write a commented starter configuration.",
+    "schema": "The configuration's JSON Schema, for editors.",
+    "platforms": "The adapters installed, and what each can do.",
+    "sandbox": "A local stand-in for Privy that keeps its rules.",
+    "demo": "Sandbox, a lively sample shop and the daemon, without any account.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and short helps, and imports a command when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"connector.commands.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-c",
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Configuration; default: $CONNECTOR_CONFIG, ./connector.yaml, /etc/connector/connector.yaml.",
+)
+@click.version_option(version("privy-connector"), prog_name="connector")
+@click.pass_context
+def connector(ctx: click.Context, config: Path | None) -> None:
+    """Keeps online shops in step with Privy."""
+    ctx.obj = config
+
+
+def main() -> None:
+    """The console script. Exit codes: 0 good, 1 something asked for failed, 2 wrong usage or configuration."""
+    try:
+        code = connector.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (ConfigError, UsageError) as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except ConnectorError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,184 @@
+"""``connector backfill``: bring history in."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from connector import backfills, loader, status
+from connector.app import App, daemon_pid, limits_of
+from connector.commands.frame import as_json_option, load, print_json, print_table, with_app
+from connector.commands.moments import Moment, for_people
+from connector.daemon import Daemon
+from connector.errors import UsageError
+from connector.plan import Plan, plan
+
+FOLLOW_SECONDS = 0.5
+
+
+@click.command()
+@click.option("--since", type=Moment(), required=True, help="Orders placed from this date on (UTC).")
+@click.option("--until", type=Moment(), help="Orders placed before this date; default: now.")
+@click.option("--store", "names", multiple=True, help="Only this store; may be repeated. Default: all.")
+@click.option("--dry-run", is_flag=True, help="Only the plan: how many orders, how many calls, done when.")
+@click.option("--cancel", is_flag=True, help="Stop reading the stores' past; what was read still goes out.")
+@as_json_option
+@click.pass_obj
+def backfill(
+    config: Path | None,
+    since: datetime,
+    until: datetime | None,
+    names: tuple[str, ...],
+    dry_run: bool,
+    cancel: bool,
+    as_json: bool,
+) -> None:
+    """Bring history in, within the account's quota; live orders go first all the while.
+
+    Ctrl-C is safe: the same command goes on where it stopped, and so does a daemon. Beside a running daemon
+    the work is handed to it, and this command only follows.
+    """
+    if until is not None and until <= since:
+        raise UsageError(f"--until {until:%Y-%m-%d} does not lie after --since {since:%Y-%m-%d}")
+    if dry_run:
+        plans = with_app(config, lambda app: _plans(app, since, until, names))
+        _show_plans(plans, as_json)
+        return
+    sys.exit(asyncio.run(_bring(config, since, until, names, cancel, as_json)))
+
+
+async def _plans(app: App, since: datetime, until: datetime | None, names: tuple[str, ...]) -> list[Plan]:
+    found = []
+    for name in names or tuple(app.shops):
+        shop = app.shop(name)
+        with _bar() as bar:
+            task = bar.add_task(f"reading {name}", total=None, tail="")
+            found.append(
+                await plan(
+                    shop,
+                    limits_of(app.settings.accounts[shop.account]),
+                    since,
+                    until or app.clock.now(),
+                    lambda read, total, bar=bar, task=task: bar.update(task, completed=read, total=total),  # type: ignore[misc]
+                )
+            )
+    return found
+
+
+def _show_plans(plans: list[Plan], as_json: bool) -> None:
+    if as_json:
+        print_json(plans)
+        return
+    for one in plans:
+        click.echo(
+            f"{one.store}: {one.orders} orders placed from {one.since:%Y-%m-%d} to {one.until:%Y-%m-%d %H:%M}Z; "
+            f"{one.calls} calls to Privy, {for_people(timedelta(seconds=one.takes_seconds))}, "
+            f"done {one.done_at:%Y-%m-%d %H:%M}Z"
+        )
+        click.echo(
+            f"  {one.history} as history (no message can be sent), {one.live} as live (placed since live_from: "
+            f"they can write to their buyers), {one.known} known to Privy already"
+        )
+        for rule, count in sorted(one.skipped.items()):
+            click.echo(f"  {count} skipped by rule {rule}")
+        for reason, count in sorted(one.failed.items()):
+            click.echo(f"  {count} cannot be sent: {reason}")
+
+
+async def _bring(
+    config: Path | None,
+    since: datetime,
+    until: datetime | None,
+    names: tuple[str, ...],
+    cancel: bool,
+    as_json: bool,
+) -> int:
+    loaded = load(config)
+    async with App(loaded) as app:
+        chosen = [app.shop(name).name for name in names or tuple(app.shops)]
+        if cancel:
+            stopped = sum([await app.db.run(backfills.cancel, name) for name in chosen])
+            click.echo(f"{stopped} backfill{'s' * (stopped != 1)} stopped; what was read already still goes out.")
+            return 0
+        now = app.clock.now()
+        ours = [(await app.db.run(backfills.start, name, since, until, now)).id for name in chosen]
+        other = daemon_pid(app.db.path) if app.db.path else None
+        if other is not None:
+            click.echo(f"The daemon (process {other}) does the work; Ctrl-C only stops following it.", err=True)
+            return await _follow(app, ours, as_json, asyncio.Event())
+        daemon = Daemon(loaded, lambda: loader.load(loaded.path))
+        daemon.listen_to_signals()
+        running = asyncio.create_task(daemon.run())
+        followed = asyncio.create_task(_follow(app, ours, as_json, daemon.stop))
+        await asyncio.wait({running, followed}, return_when=asyncio.FIRST_COMPLETED)
+        interrupted = daemon.stop.is_set()
+        daemon.stop.set()
+        await running
+        code = await followed
+        if interrupted:
+            click.echo("Interrupted; nothing is lost. The same command, or connector run, goes on.", err=True)
+            return 128 + signal.SIGINT
+        return code
+
+
+async def _follow(app: App, ours: list[int], as_json: bool, stop: asyncio.Event) -> int:
+    """Show how the backfills stand until all of them are done; 0 when nothing of them failed."""
+    began: dict[int, int] = {}
+    with _bar() as bar:
+        tasks = {number: bar.add_task("", total=None, tail="") for number in ours}
+        start = app.clock.steady()
+        while True:
+            now = await app.db.run(status.collect, app.settings, app.clock)
+            mine = [one for one in now.backfills if one.id in tasks]
+            for one in mine:
+                began.setdefault(one.id, one.delivered)
+                sent = one.delivered - began[one.id]
+                rate = sent / max(app.clock.steady() - start, 1.0) * 60
+                bar.update(
+                    tasks[one.id],
+                    description=one.store,
+                    completed=one.delivered + one.skipped + one.failed,
+                    total=max(one.total or 0, one.found, one.delivered + one.skipped + one.failed + one.waiting),
+                    tail=_tail(now, one, rate),
+                )
+            if stop.is_set() or all(one.state in ("done", "cancelled") for one in mine):
+                break
+            await asyncio.sleep(FOLLOW_SECONDS)
+    if as_json:
+        print_json(mine)
+    else:
+        print_table(
+            "Backfills",
+            ["store", "since", "state", "found", "delivered", "waiting", "skipped", "failed"],
+            [
+                [one.store, f"{one.since:%Y-%m-%d}", one.state, str(one.found), str(one.delivered)]
+                + [str(one.waiting), str(one.skipped), str(one.failed)]
+                for one in mine
+            ],
+        )
+    return 1 if any(one.failed for one in mine) else 0
+
+
+def _tail(now: status.Status, one: status.BackfillStatus, rate: float) -> str:
+    store = next(store for store in now.stores if store.name == one.store)
+    account = next(account for account in now.accounts if account.name == store.account)
+    for trouble in [*store.troubles, *account.troubles]:
+        if trouble.kind != "limit":
+            return f"waits: {trouble.message}".replace("[", r"\[")
+    left = f"{account.day_left} calls left today"
+    if one.done_at is None:
+        return left
+    return f"{rate:.0f}/min, {left}, done in {for_people(one.done_at - now.at)} ({one.done_at:%Y-%m-%d %H:%M}Z)"
+
+
+def _bar() -> Progress:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[tail]}")
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, disable=not console.is_terminal, refresh_per_second=4)

@@ -1,0 +1,119 @@
+"""``connector check``: a line each, green or red. It places no order in Privy."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+import click
+import msgspec
+
+from connector import quota
+from connector.app import App, numbering_of
+from connector.commands.frame import as_json_option, load, print_json
+from connector.delivery import Sender
+from connector.errors import AuthError, Unavailable
+from connector.feeds import Shop
+
+SKEW_SECONDS = 30.0
+COLORS = {"ok": "green", "warning": "yellow", "error": "red"}
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One finding: ``level`` is ok, warning or error."""
+
+    level: str
+    subject: str
+    message: str
+
+
+@click.command()
+@click.option("--offline", is_flag=True, help="Only the configuration; ask neither shops nor Privy.")
+@as_json_option
+@click.pass_obj
+def check(config: Path | None, offline: bool, as_json: bool) -> None:
+    """Test configuration, credentials and the shops' limits. Places no order in Privy.
+
+    A good Privy token is told by the answer to a body that cannot create an order. Exits 1 on any error.
+    """
+    lines = asyncio.run(_check(config, offline))
+    if as_json:
+        print_json(lines)
+    else:
+        for line in lines:
+            mark = click.style(f"{line.level:<8}", fg=COLORS[line.level])
+            click.echo(f"{mark}{line.subject}: {line.message}")
+    sys.exit(1 if any(line.level == "error" for line in lines) else 0)
+
+
+async def _check(config: Path | None, offline: bool) -> list[Line]:
+    loaded = load(config)
+    settings = loaded.settings
+    counts = f"{len(settings.stores)} stores, {len(settings.accounts)} accounts"
+    lines = [Line(level="ok", subject="configuration", message=f"{loaded.path} is good: {counts}")]
+    for name, numbering in numbering_of(settings).items():
+        lines.append(Line(level="ok", subject=f"store {name}", message=f"orders are numbered {numbering.text}"))
+    if offline:
+        return lines
+    async with App(loaded) as app:
+        for sender in app.senders.values():
+            lines += await _account(app, sender)
+        for found in await asyncio.gather(*(_shop(shop) for shop in app.shops.values())):
+            lines += found
+    return lines
+
+
+async def _account(app: App, sender: Sender) -> Iterable[Line]:
+    subject = f"account {sender.account}"
+    lines: list[Line] = []
+    said_at: datetime | None = None
+    tokens = {token: store for store, token in sender.tokens.items()} or {None: ""}
+    for token, store in tokens.items():
+        outcome = await sender.privy.probe(token)
+        now, steady = app.clock.now(), app.clock.steady()
+        await app.db.run(quota.spend, sender.account, "live", 1, steady)
+        said_at = outcome.said_at or said_at
+        if outcome.kind == "refused":
+            what = "Privy takes the token"
+            if token:
+                what += f" and the integration token of store {store}"
+            lines.append(Line(level="ok", subject=subject, message=what))
+        else:
+            where = f"store {store}" if outcome.kind == "store" else subject
+            lines.append(Line(level="error", subject=where, message=outcome.detail))
+    if said_at is not None and abs((now - said_at).total_seconds()) > SKEW_SECONDS:
+        skew = (now - said_at).total_seconds()
+        message = f"this machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} Privy's; set it"
+        lines.append(Line(level="error", subject="clock", message=message))
+    for span, limit in (await app.db.run(quota.limits_seen, sender.account)).items():
+        configured = sender.limits.per_minute if span == "minute" else sender.limits.per_day
+        if limit < configured:
+            message = f"quota.per_{span} is {configured}, but Privy allows {limit}; lower it"
+            lines.append(Line(level="warning", subject=subject, message=message))
+    return lines
+
+
+async def _shop(shop: Shop) -> list[Line]:
+    subject = f"store {shop.name}"
+    try:
+        report = await shop.adapter.check()
+    except (AuthError, Unavailable) as error:
+        return [Line(level="error", subject=subject, message=str(error))]
+    lines = [
+        Line(level=one.level, subject=f"{subject}, {one.subject}", message=one.message) for one in report.findings
+    ]
+    known = shop.facts.identity
+    if known and report.identity and known != report.identity:
+        message = f"the shop says it is {report.identity}, this store began with {known}; connector adopt {shop.name}"
+        lines.append(Line(level="error", subject=subject, message=message))
+    if shop.facts.live_from < shop.facts.first_seen_at:
+        message = (
+            f"live_from {shop.facts.live_from:%Y-%m-%d %H:%M}Z lies before this program first ran here "
+            f"({shop.facts.first_seen_at:%Y-%m-%d %H:%M}Z): orders in between go out as live and can write to "
+            "their buyers"
+        )
+        lines.append(Line(level="warning", subject=subject, message=message))
+    return lines

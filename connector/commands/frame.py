@@ -1,0 +1,57 @@
+"""What commands share: the configuration, one App for the time of a command, and printing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from connector import exact_json, loader, log
+from connector.app import App
+from connector.loader import Loaded
+
+T = TypeVar("T")
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for machines.")
+
+
+def load(config: Path | None) -> Loaded:
+    """The configuration, with logging set up so that no secret of it can be printed."""
+    loaded = loader.load(config)
+    log.configure(secrets=loaded.secrets)
+    for warning in loaded.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    return loaded
+
+
+def with_app(config: Path | None, work: Callable[[App], Awaitable[T]]) -> T:
+    """Run ``work`` on an App that is built for it and closed after it."""
+
+    async def inside() -> T:
+        async with App(load(config)) as app:
+            return await work(app)
+
+    return asyncio.run(inside())
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    click.echo(exact_json.encode(value).decode())
+
+
+def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """A table on stdout, plain when it is no terminal."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*[cell.replace("[", r"\[") for cell in row])
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)
+    console.print(table)

@@ -1,0 +1,28 @@
+"""``connector platforms``."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from connector import registry
+from connector.commands.frame import as_json_option, print_json, print_table
+
+
+@click.command()
+@as_json_option
+def platforms(as_json: bool) -> None:
+    """The adapters installed, and what each can do."""
+    traits = {name: registry.adapter(name).traits for name in registry.platforms()}
+    if as_json:
+        print_json({name: msgspec.to_builtins(one) for name, one in traits.items()})
+        return
+    print_table(
+        "Platforms",
+        ["platform", "title", "poll", "webhooks", "history", "order ids", "verified"],
+        [
+            [name, one.title, "yes", "yes" if one.webhooks else "no", "yes" if one.history else "no"]
+            + [one.ids, one.verified]
+            for name, one in traits.items()
+        ],
+    )

@@ -1,0 +1,53 @@
+"""``connector replay``: send again, though unchanged."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import click
+from sqlalchemy import Connection, select
+
+from connector import explain
+from connector.app import App
+from connector.commands.frame import with_app
+from connector.commands.moments import Moment
+from connector.errors import UsageError
+from connector.feeds import look
+from connector.outbox import OUTBOX
+
+
+@click.command()
+@click.argument("store")
+@click.argument("orders", nargs=-1)
+@click.option("--since", type=Moment(), help="All known orders placed from this date on (UTC).")
+@click.pass_obj
+def replay(config: Path | None, store: str, orders: tuple[str, ...], since: datetime | None) -> None:
+    """Fetch orders afresh and send them again, though unchanged.
+
+    The rules about old orders hold here too: what is history goes as history. A running daemon, or
+    `connector sync`, sends them.
+    """
+    if bool(orders) == (since is not None):
+        raise UsageError("name orders, or --since DATE")
+    sys.exit(with_app(config, lambda app: _replay(app, store, orders, since)))
+
+
+async def _replay(app: App, store: str, orders: tuple[str, ...], since: datetime | None) -> int:
+    shop = app.shop(store)
+
+    def chosen(connection: Connection) -> list[str]:
+        if since is None:
+            return [explain.find(connection, store, order) or order for order in orders]
+        rows = connection.execute(
+            select(OUTBOX.c.ref).where(OUTBOX.c.store == store, OUTBOX.c.placed_at >= since)
+        )
+        return [row.ref for row in rows]
+
+    refs = await app.db.run(chosen)
+    unknown = await look(shop, refs, "replay", force=True)
+    click.echo(f"{len(refs) - len(unknown)} orders taken again.")
+    for ref in unknown:
+        click.echo(f"store {store}: neither the shop nor this program knows an order {ref!r}", err=True)
+    return 1 if unknown else 0
