@@ -18,6 +18,16 @@ from connector.sandbox.server import serving
 TOKEN = "privy_" + "0123456789" * 4
 
 
+class Hands:
+    """A clock that tests move by hand; in unix seconds, in the middle of a minute and a day."""
+
+    def __init__(self) -> None:
+        self.now = 1_777_636_830.0  # 2026-05-01T12:00:30Z
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @dataclass(frozen=True)
 class RunningSandbox:
     """A sandbox that listens: where it is, a token of its business ``main``, and what it knows."""
