@@ -118,7 +118,7 @@ class Mapper:
         if self._applies(TEST_ORDER, body, order.test):
             return Skipped(TEST_ORDER, self._why(TEST_ORDER, "a test order"))
         if not told and self._applies(NOT_PLACED, body, not self._placed(order)):
-            word = next(iter(order.financial.words or order.fulfillment.words), "not placed")
+            word = _shown(order.financial.words or order.fulfillment.words) or "not placed"
             return Skipped(NOT_PLACED, self._why(NOT_PLACED, f"not an order yet, or no longer: {word}"))
         for rule in (*self._own_rules, NO_CONTACT):
             if self._applies(rule, body, False):
@@ -166,6 +166,10 @@ class Mapper:
         if isinstance(found, bool) or not isinstance(found, int | str):
             raise BadOrder("order_id", "mapping.order_id.from finds neither a whole number nor text")
         return self._numbering.number(found)
+
+
+def _shown(words: tuple[str, ...]) -> str:
+    return printable(words[0])[:_LONGEST_WORD] if words else ""
 
 
 class _Draft:
@@ -228,7 +232,7 @@ class _Draft:
                     if name == "financial_status"
                     else NoteKind.UNKNOWN_FULFILLMENT_STATUS
                 )
-                self.notes.append(Note(kind, status.words[0][:_LONGEST_WORD]))
+                self.notes.append(Note(kind, _shown(status.words)))
         if value is None:
             value = self.default(name)
         return UNSET if value is None else value

@@ -54,14 +54,14 @@ def _known(name: str) -> str:
 
 def _constants(defaults: dict[str, Any]) -> dict[str, Any]:
     for name, value in defaults.items():
+        if value is None:
+            raise ValueError(f"{name}: a default cannot be null; leave the line out")
         try:
             converted = convert(name, value)
             if name == "currency":
                 currency(converted)
         except BadOrder as error:
             raise ValueError(str(error)) from None
-        if converted is None:
-            raise ValueError(f"{name}: a default cannot be null; leave the line out")
     return defaults
 
 
@@ -76,6 +76,10 @@ def _rule(condition: Any) -> Any:
     if not isinstance(condition, str):
         raise ValueError("a skip rule is a JMESPath expression in quotes; false switches a built-in rule off")
     return Expression(condition).text
+
+
+def _expression_if_any(text: str) -> str:
+    return Expression(text).text if text else ""
 
 
 def _region(code: str) -> str:
@@ -103,7 +107,7 @@ class OrderIdSettings(StrictModel):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    from_: JMESPath | Literal[""] = Field(
+    from_: Annotated[str, AfterValidator(_expression_if_any)] = Field(
         "",
         alias="from",
         description="JMESPath to the id in the platform's document; the platform's own id by default.",
