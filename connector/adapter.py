@@ -94,11 +94,11 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     verified: str  # how: real shop, recording, sample or documentation; which version; when
 
 
-C = TypeVar("C", bound=BaseModel)
-O = TypeVar("O", bound=BaseModel)
+Creds = TypeVar("Creds", bound=BaseModel)
+Opts = TypeVar("Opts", bound=BaseModel)
 
 
-class Adapter(ABC, Generic[C, O]):
+class Adapter(ABC, Generic[Creds, Opts]):
     """One configured shop of one platform.
 
     ``Credentials`` and ``Options`` are the models of the store's keys of those names; secrets are
@@ -110,7 +110,7 @@ class Adapter(ABC, Generic[C, O]):
     traits: ClassVar[Traits]
     feeds: ClassVar[tuple[str, ...]] = ("orders",)
 
-    def __init__(self, *, url: str, credentials: C, options: O, http: Http) -> None:
+    def __init__(self, *, url: str, credentials: Creds, options: Opts, http: Http) -> None:
         self.url = url.rstrip("/")
         self.credentials = credentials
         self.options = options

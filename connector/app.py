@@ -47,7 +47,7 @@ class App:
         return self
 
     async def prepare(self) -> None:
-        """Build shops and senders. Raises ConfigError for a numbering that may not change; closes itself then."""
+        """Build shops and senders. Raises ConfigError for a numbering that may not change, and is closed."""
         try:
             found = numbering_of(self.settings)
             facts = await self.db.run(self._register, found)
@@ -155,7 +155,7 @@ class App:
                 if account.oauth
                 else None,
             ),
-            limits=limits_of(account),
+            limits=quota.limits_of(account),
             rules={
                 key: claims.SendingRules(
                     live_from=self.shops[key].facts.live_from,
@@ -173,14 +173,6 @@ class App:
             db=self.db,
             clock=self.clock,
         )
-
-
-def limits_of(account: AccountSettings) -> quota.Limits:
-    """The account's quota as the engine counts it."""
-    configured = account.quota
-    return quota.Limits(
-        per_minute=configured.per_minute, per_day=configured.per_day, reserve=configured.reserve_for_live
-    )
 
 
 def numbering_of(settings: Settings) -> dict[str, Numbering]:

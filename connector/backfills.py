@@ -16,7 +16,7 @@ from connector.outbox import OUTBOX
 
 
 class BackfillRecord(SQLModel, table=True):
-    """``state`` is reading, read (every page is in the outbox) or cancelled; ``cursor`` the adapter's text."""
+    """``state`` is reading, read (all of it is in the outbox) or cancelled; ``cursor`` the adapter's text."""
 
     __tablename__ = "backfill"
 
@@ -144,4 +144,4 @@ def progress(connection: Connection, backfill: Backfill) -> Progress:
         )
         .group_by(OUTBOX.c.state)
     )
-    return Progress(**{state: count for state, count in rows})
+    return Progress(**{row[0]: row[1] for row in rows})

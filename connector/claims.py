@@ -146,7 +146,7 @@ def in_flight(connection: Connection, account: str) -> dict[str, int]:
         .where(OUTBOX.c.account == account, OUTBOX.c.claimed_at.is_not(None))
         .group_by(OUTBOX.c.claimed_lane)
     )
-    return {lane: count for lane, count in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 def next_due(connection: Connection, account: str, active: Collection[str]) -> float | None:

@@ -68,7 +68,7 @@ def connector(ctx: click.Context, config: Path | None) -> None:
 
 
 def main() -> None:
-    """The console script. Exit codes: 0 good, 1 something asked for failed, 2 wrong usage or configuration."""
+    """The console script. Exits 0 good, 1 when something failed, 2 for wrong usage or configuration."""
     try:
         code = connector.main(standalone_mode=False)
     except click.ClickException as error:

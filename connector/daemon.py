@@ -46,8 +46,9 @@ class Daemon:
             await app.close()
             raise
         try:
-            while app is not None:
-                app = await self._serve(app)
+            current: App | None = app
+            while current is not None:
+                current = await self._serve(current)
         finally:
             lock.__exit__(None, None, None)
             log.info("daemon.stopped")

@@ -56,7 +56,7 @@ class Sender:
 
 @dataclass(frozen=True)
 class Turn:
-    """What one turn decided: the claims to send now, and the steady time to look again (None: nothing waits)."""
+    """What one turn decided: claims to send now, and the steady time to look again (None: nothing waits)."""
 
     claims: list[Claim]
     again_at: float | None
@@ -105,14 +105,13 @@ async def _answers(
     if not stopping.is_set():
         wakers.append(asyncio.ensure_future(stopping.wait()))
     timeout = None if again_at is None else max(0.0, again_at - sender.clock.steady())
-    done, _ = await asyncio.wait([*flying, *wakers], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([*flying, *wakers], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     for waker in wakers:
         waker.cancel()
-    attempts = []
+    done = [task for task in flying if task.done()]
     for task in done:
-        if flying.pop(task, None) is not None:  # type: ignore[call-overload]
-            attempts.append(task.result())
-    return attempts
+        del flying[task]
+    return [task.result() for task in done]
 
 
 async def _send(sender: Sender, claim: Claim) -> Attempt:
@@ -220,7 +219,7 @@ def _settled(attempt: Attempt) -> Settled:
     delay = 0.0
     if outcome.kind == "later" and not outcome.renew:
         first, longest = BACKOFF_SECONDS
-        delay = min(first * 2.0 ** min(claim.attempts - 1, 20), longest) * random.uniform(0.5, 1.0)  # noqa: S311
+        delay = min(first * 2.0 ** min(claim.attempts - 1, 20), longest) * random.uniform(0.5, 1.0)
         delay = max(delay, outcome.retry_after or 0.0)
     return Settled(claim=claim, outcome="later", detail=detail, delay=delay, maybe=outcome.maybe)
 
@@ -249,5 +248,5 @@ def _pause(
     wait = outcome.retry_after if kind == "limit" else None
     pause = pauses.fail(connection, scope, name, kind, outcome.detail, now=now, steady=steady, wait=wait)
     open_pauses.add((scope, name))
-    if pause.strikes == 1 and kind != "fault" or pause.strikes == pauses.PATIENCE:
+    if (pause.strikes == 1 and kind != "fault") or pause.strikes == pauses.PATIENCE:
         log.warning(f"{scope}.{'waits' if kind == 'limit' else 'lost'}", **{scope: name}, why=outcome.detail)

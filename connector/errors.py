@@ -56,9 +56,7 @@ class Unavailable(ConnectorError):
     ``maybe_done`` is true when the request may have taken effect although no answer came.
     """
 
-    def __init__(
-        self, message: str, *, retry_after: float | None = None, maybe_done: bool = False
-    ) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None, maybe_done: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.maybe_done = maybe_done

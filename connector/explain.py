@@ -66,10 +66,24 @@ def explain(connection: Connection, store: str, wanted: str) -> Explanation:
             f"Look it up at the shop now: connector preview {store} {wanted}"
         )
     row = outbox.known(connection, store, [ref])[ref]
-    shown = (
-        "lane rule reason notes placed_at changed_at fetched_at first_seen_at attempts financial_status "
-        "fulfillment_status settled maybe told_at told_live told_changed_at"
-    ).split()
+    shown = [
+        "lane",
+        "rule",
+        "reason",
+        "notes",
+        "placed_at",
+        "changed_at",
+        "fetched_at",
+        "first_seen_at",
+        "attempts",
+        "financial_status",
+        "fulfillment_status",
+        "settled",
+        "maybe",
+        "told_at",
+        "told_live",
+        "told_changed_at",
+    ]
     state = "sending" if row.claimed_at is not None else row.state
     return Explanation(
         store=store,

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from connector import payload
+from connector import exact_json, payload
 from connector.adapter import Adapter
 from connector.errors import BadOrder
 from connector.mapping import Mapped, Mapper
@@ -77,7 +77,7 @@ def judge(
             version, state="skipped", rule=mapped.rule, reason=mapped.reason, notes=notes
         )
     body_model = payload.clearing(mapped.payload, known.addresses)
-    body = payload.encode(body_model)
+    body = exact_json.encode(body_model)
     due_since = _due_since(order, bench.facts, now)
     return msgspec.structs.replace(
         version,

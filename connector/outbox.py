@@ -96,10 +96,27 @@ class OutboxRecord(SQLModel, table=True):
 OUTBOX = table_of(OutboxRecord)
 
 # The columns that a newly seen version of an order sets, in one executemany.
-_VERSION = (
-    "order_id number state lane rule reason notes placed_at changed_at fetched_at due_since due_at attempts "
-    "body hash financial_status fulfillment_status settled addresses"
-).split()
+_VERSION = [
+    "order_id",
+    "number",
+    "state",
+    "lane",
+    "rule",
+    "reason",
+    "notes",
+    "placed_at",
+    "changed_at",
+    "fetched_at",
+    "due_since",
+    "due_at",
+    "attempts",
+    "body",
+    "hash",
+    "financial_status",
+    "fulfillment_status",
+    "settled",
+    "addresses",
+]
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):

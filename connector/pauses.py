@@ -129,4 +129,4 @@ def _wait(kind: str, strikes: int) -> float:
         return 0.0
     first, longest = FAULT_SECONDS if kind == "fault" else AUTH_SECONDS
     grown = first * 2.0 ** min(strikes - (PATIENCE if kind == "fault" else 1), 20)
-    return min(grown, longest) * random.uniform(0.8, 1.0)  # noqa: S311 - jitter, not cryptography
+    return min(grown, longest) * random.uniform(0.8, 1.0)

@@ -57,6 +57,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
 FIELDS: tuple[str, ...] = Payload.__struct_fields__
 CLEARABLE = ("billing_address", "shipping_address")
 
+
 def fingerprint(body: bytes) -> str:
     """The hash by which an unchanged payload is known (128 bits, hexadecimal)."""
     return sha256(body).hexdigest()[:32]

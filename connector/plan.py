@@ -18,7 +18,7 @@ from connector.status import calls_take, usage_of
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """``orders`` found, of which ``calls`` go to Privy: ``history`` flagged, ``live`` able to write to buyers."""
+    """``orders`` found; ``calls`` go to Privy: ``history`` flagged, ``live`` able to write to buyers."""
 
     store: str
     since: datetime
@@ -37,7 +37,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 async def plan(
     shop: Shop, limits: Limits, since: datetime, until: datetime, tell: Callable[[int, int | None], None]
 ) -> Plan:
-    """Read a shop's past and count. ``tell`` gets (read, total) after each page. Raises AuthError, Unavailable."""
+    """Read a shop's past and count; ``tell`` gets (read, total). Raises AuthError, Unavailable."""
     counts: Counter[str] = Counter()
     skipped: Counter[str] = Counter()
     failed: Counter[str] = Counter()

@@ -174,7 +174,7 @@ def _date(reply: Reply) -> datetime | None:
 
 
 def windows(reply: Reply, now: float) -> tuple[RateWindow, ...]:
-    """Both rate windows from the headers; ``now`` is the answer's own Date, so that skewed clocks do no harm."""
+    """Both rate windows from the headers; ``now`` is the answer's own Date, so no skewed clock matters."""
     found: list[RateWindow] = []
     for span in ("minute", "day"):
         values = [

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Float, delete, func, insert, select, update
 from sqlmodel import Field, SQLModel
 
 from connector.db import table_of
+from connector.settings import AccountSettings
 
 MINUTE, DAY = 60.0, 86_400.0
 SLOT = {"minute": 0.1, "day": 60.0}  # width of a slot in seconds
@@ -68,6 +69,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     def per_day_used(self) -> int:
         """A little under the day's limit, for the same reason."""
         return max(1, self.per_day - max(1, self.per_day // 1000))
+
+
+def limits_of(account: AccountSettings) -> Limits:
+    """The account's quota as the engine counts it."""
+    configured = account.quota
+    return Limits(
+        per_minute=configured.per_minute, per_day=configured.per_day, reserve=configured.reserve_for_live
+    )
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -214,7 +223,7 @@ def observe(connection: Connection, account: str, seen: Seen, steady: float) -> 
 def limits_seen(connection: Connection, account: str) -> dict[str, int]:
     """The limits that Privy's headers last stated, per span."""
     rows = connection.execute(select(SEEN.c.span, SEEN.c.limit).where(SEEN.c.account == account))
-    return {span: limit for span, limit in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 def recover(connection: Connection, account: str, steady: float) -> None:

@@ -9,7 +9,6 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from connector import backfills, claims, cursors, outbox, pauses, quota, stores
-from connector.app import limits_of
 from connector.clock import Clock
 from connector.outbox import OUTBOX
 from connector.settings import Settings
@@ -135,13 +134,13 @@ def _store(
     feeds = cursors.of_store(connection, name)
     read_at = min((feed.read_at for feed in feeds), default=None)
     lag = (now - read_at).total_seconds() if read_at else None
-    sums = {"waiting_live": 0, "waiting_history": 0, "delivered": 0, "failed": 0}
+    sums: dict[str, int] = {"waiting_live": 0, "waiting_history": 0, "delivered": 0, "failed": 0}
     skipped: dict[str, int] = {}
     for row in outbox.counts(connection, name):
         if row.state == "skipped":
-            skipped[row.rule] = skipped.get(row.rule, 0) + row.count
+            skipped[row.rule] = skipped.get(row.rule, 0) + row[-1]
         else:
-            sums[f"waiting_{row.lane}" if row.state == "waiting" else row.state] += row.count
+            sums[f"waiting_{row.lane}" if row.state == "waiting" else row.state] += row[-1]
     notes: dict[str, int] = {}
     for text, count in connection.execute(
         select(OUTBOX.c.notes, func.count())
@@ -171,7 +170,7 @@ def _store(
 def _account(
     connection: Connection, settings: Settings, name: str, troubles: list[Trouble], steady: float
 ) -> AccountStatus:
-    limits = limits_of(settings.accounts[name])
+    limits = quota.limits_of(settings.accounts[name])
     use = usage_of(connection, name, steady)
     left = limits.per_day_used() - use.day
     if use.day_left_seen is not None:
@@ -208,5 +207,5 @@ def _backfill(
         delivered=progress.delivered,
         skipped=progress.skipped,
         failed=progress.failed,
-        done_at=now + calls_take(calls, limits_of(settings.accounts[account]), use) if calls else None,
+        done_at=now + calls_take(calls, quota.limits_of(settings.accounts[account]), use) if calls else None,
     )

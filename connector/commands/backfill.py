@@ -12,8 +12,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from connector import backfills, loader, status
-from connector.app import App, daemon_pid, limits_of
+from connector import backfills, loader, quota, status
+from connector.app import App, daemon_pid
 from connector.commands.frame import as_json_option, load, print_json, print_table, with_app
 from connector.commands.moments import Moment, for_people
 from connector.daemon import Daemon
@@ -63,7 +63,7 @@ async def _plans(app: App, since: datetime, until: datetime | None, names: tuple
             found.append(
                 await plan(
                     shop,
-                    limits_of(app.settings.accounts[shop.account]),
+                    quota.limits_of(app.settings.accounts[shop.account]),
                     since,
                     until or app.clock.now(),
                     lambda read, total, bar=bar, task=task: bar.update(task, completed=read, total=total),  # type: ignore[misc]
@@ -78,13 +78,14 @@ def _show_plans(plans: list[Plan], as_json: bool) -> None:
         return
     for one in plans:
         click.echo(
-            f"{one.store}: {one.orders} orders placed from {one.since:%Y-%m-%d} to {one.until:%Y-%m-%d %H:%M}Z; "
+            f"{one.store}: {one.orders} orders placed from {one.since:%Y-%m-%d} to "
+            f"{one.until:%Y-%m-%d %H:%M}Z; "
             f"{one.calls} calls to Privy, {for_people(timedelta(seconds=one.takes_seconds))}, "
             f"done {one.done_at:%Y-%m-%d %H:%M}Z"
         )
         click.echo(
-            f"  {one.history} as history (no message can be sent), {one.live} as live (placed since live_from: "
-            f"they can write to their buyers), {one.known} known to Privy already"
+            f"  {one.history} as history (no message can be sent), {one.live} as live "
+            f"(placed since live_from: they can write to their buyers), {one.known} known to Privy already"
         )
         for rule, count in sorted(one.skipped.items()):
             click.echo(f"  {count} skipped by rule {rule}")
@@ -105,13 +106,17 @@ async def _bring(
         chosen = [app.shop(name).name for name in names or tuple(app.shops)]
         if cancel:
             stopped = sum([await app.db.run(backfills.cancel, name) for name in chosen])
-            click.echo(f"{stopped} backfill{'s' * (stopped != 1)} stopped; what was read already still goes out.")
+            click.echo(
+                f"{stopped} backfill{'s' * (stopped != 1)} stopped; what was read already still goes out."
+            )
             return 0
         now = app.clock.now()
         ours = [(await app.db.run(backfills.start, name, since, until, now)).id for name in chosen]
         other = daemon_pid(app.db.path) if app.db.path else None
         if other is not None:
-            click.echo(f"The daemon (process {other}) does the work; Ctrl-C only stops following it.", err=True)
+            click.echo(
+                f"The daemon (process {other}) does the work; Ctrl-C only stops following it.", err=True
+            )
             return await _follow(app, ours, as_json, asyncio.Event())
         daemon = Daemon(loaded, lambda: loader.load(loaded.path))
         daemon.listen_to_signals()
@@ -145,7 +150,9 @@ async def _follow(app: App, ours: list[int], as_json: bool, stop: asyncio.Event)
                     tasks[one.id],
                     description=one.store,
                     completed=one.delivered + one.skipped + one.failed,
-                    total=max(one.total or 0, one.found, one.delivered + one.skipped + one.failed + one.waiting),
+                    total=max(
+                        one.total or 0, one.found, one.delivered + one.skipped + one.failed + one.waiting
+                    ),
                     tail=_tail(now, one, rate),
                 )
             if stop.is_set() or all(one.state in ("done", "cancelled") for one in mine):
@@ -175,10 +182,17 @@ def _tail(now: status.Status, one: status.BackfillStatus, rate: float) -> str:
     left = f"{account.day_left} calls left today"
     if one.done_at is None:
         return left
-    return f"{rate:.0f}/min, {left}, done in {for_people(one.done_at - now.at)} ({one.done_at:%Y-%m-%d %H:%M}Z)"
+    return (
+        f"{rate:.0f}/min, {left}, done in {for_people(one.done_at - now.at)} ({one.done_at:%Y-%m-%d %H:%M}Z)"
+    )
 
 
 def _bar() -> Progress:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[tail]}")
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[tail]}"),
+    )
     console = Console(stderr=True)
     return Progress(*columns, console=console, disable=not console.is_terminal, refresh_per_second=4)

@@ -55,7 +55,9 @@ async def _check(config: Path | None, offline: bool) -> list[Line]:
     counts = f"{len(settings.stores)} stores, {len(settings.accounts)} accounts"
     lines = [Line(level="ok", subject="configuration", message=f"{loaded.path} is good: {counts}")]
     for name, numbering in numbering_of(settings).items():
-        lines.append(Line(level="ok", subject=f"store {name}", message=f"orders are numbered {numbering.text}"))
+        lines.append(
+            Line(level="ok", subject=f"store {name}", message=f"orders are numbered {numbering.text}")
+        )
     if offline:
         return lines
     async with App(loaded) as app:
@@ -86,7 +88,8 @@ async def _account(app: App, sender: Sender) -> Iterable[Line]:
             lines.append(Line(level="error", subject=where, message=outcome.detail))
     if said_at is not None and abs((now - said_at).total_seconds()) > SKEW_SECONDS:
         skew = (now - said_at).total_seconds()
-        message = f"this machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} Privy's; set it"
+        where = "ahead of" if skew > 0 else "behind"
+        message = f"this machine's clock is {abs(skew):.0f} s {where} Privy's; set it"
         lines.append(Line(level="error", subject="clock", message=message))
     for span, limit in (await app.db.run(quota.limits_seen, sender.account)).items():
         configured = sender.limits.per_minute if span == "minute" else sender.limits.per_day
@@ -103,17 +106,21 @@ async def _shop(shop: Shop) -> list[Line]:
     except (AuthError, Unavailable) as error:
         return [Line(level="error", subject=subject, message=str(error))]
     lines = [
-        Line(level=one.level, subject=f"{subject}, {one.subject}", message=one.message) for one in report.findings
+        Line(level=one.level, subject=f"{subject}, {one.subject}", message=one.message)
+        for one in report.findings
     ]
     known = shop.facts.identity
     if known and report.identity and known != report.identity:
-        message = f"the shop says it is {report.identity}, this store began with {known}; connector adopt {shop.name}"
+        message = (
+            f"the shop says it is {report.identity}, this store began with {known}; if it moved: "
+            f"connector adopt {shop.name}"
+        )
         lines.append(Line(level="error", subject=subject, message=message))
     if shop.facts.live_from < shop.facts.first_seen_at:
         message = (
             f"live_from {shop.facts.live_from:%Y-%m-%d %H:%M}Z lies before this program first ran here "
-            f"({shop.facts.first_seen_at:%Y-%m-%d %H:%M}Z): orders in between go out as live and can write to "
-            "their buyers"
+            f"({shop.facts.first_seen_at:%Y-%m-%d %H:%M}Z): orders in between go out as live and can write "
+            "to their buyers"
         )
         lines.append(Line(level="warning", subject=subject, message=message))
     return lines

@@ -106,10 +106,14 @@ async def _retry(app: App, store: str, orders: tuple[str, ...], every: bool) -> 
     refs, missing = await app.db.run(work)
     rows = await app.db.run(outbox.known, store, refs)
     again = [ref for ref in refs if rows[ref].state == "waiting"]
-    click.echo(f"{len(again)} of {len(refs)} wait to be sent; a running daemon, or connector sync, sends them.")
+    click.echo(
+        f"{len(again)} of {len(refs)} wait to be sent; a running daemon, or connector sync, sends them."
+    )
     for ref in refs:
         if ref in missing:
-            click.echo(f"order {ref}: its document is no longer held; use: connector replay {store} {ref}", err=True)
+            click.echo(
+                f"order {ref}: its document is no longer held; use: connector replay {store} {ref}", err=True
+            )
         elif rows[ref].state == "failed":
             click.echo(f"order {ref} still fails: {rows[ref].reason}", err=True)
     return len(refs) - len(again)
@@ -127,7 +131,10 @@ async def _discard(app: App, store: str, orders: tuple[str, ...], every: bool) -
         now = app.clock.now()
         events.write(
             connection,
-            [events.Event(now, shop.name, ref, "note", "discarded", "set aside by an operator") for ref in refs],
+            [
+                events.Event(now, shop.name, ref, "note", "discarded", "set aside by an operator")
+                for ref in refs
+            ],
         )
         return len(refs)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[datetime]):
     """A date (its first instant, UTC) or an ISO 8601 time; without an offset it is UTC."""
 
     name = "date"

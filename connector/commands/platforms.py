@@ -21,8 +21,11 @@ def platforms(as_json: bool) -> None:
         "Platforms",
         ["platform", "title", "poll", "webhooks", "history", "order ids", "verified"],
         [
-            [name, one.title, "yes", "yes" if one.webhooks else "no", "yes" if one.history else "no"]
-            + [one.ids, one.verified]
+            [name, one.title, "yes", _yes(one.webhooks), _yes(one.history), one.ids, one.verified]
             for name, one in traits.items()
         ],
     )
+
+
+def _yes(able: bool) -> str:
+    return "yes" if able else "no"

@@ -30,7 +30,12 @@ UNKNOWN = datetime.fromtimestamp(0, UTC)  # a document from a file has no place 
 @as_json_option
 @click.pass_obj
 def preview(
-    config: Path | None, store: str, orders: tuple[str, ...], file: Path | None, last: int | None, as_json: bool
+    config: Path | None,
+    store: str,
+    orders: tuple[str, ...],
+    file: Path | None,
+    last: int | None,
+    as_json: bool,
 ) -> None:
     """What would be sent for orders of STORE, and field by field where it comes from. Sends nothing."""
     if sum((bool(orders), file is not None, last is not None)) != 1:

@@ -79,4 +79,7 @@ def show(now: model.Status) -> None:
     for kind, owners in (("store", now.stores), ("account", now.accounts)):
         for owner in owners:
             for trouble in owner.troubles:
-                click.echo(f"{kind} {owner.name}: {trouble.kind} since {trouble.since:%Y-%m-%d %H:%M}Z: {trouble.message}")
+                click.echo(
+                    f"{kind} {owner.name}: {trouble.kind} since {trouble.since:%Y-%m-%d %H:%M}Z: "
+                    f"{trouble.message}"
+                )
