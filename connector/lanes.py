@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+GRACE = timedelta(minutes=15)
+
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
     """What was decided about one delivery. ``reason`` is a sentence for ``explain``.
@@ -72,12 +74,13 @@ def may_send(
 ) -> bool:
     """The second guard, asked just before the request leaves: may this body go out as it is?
 
-    It does not call ``decide``, so that one mistake cannot pass both. False means: decide again.
+    It does not call ``decide``, so that one mistake cannot pass both. An order that becomes late between
+    the decision and now may go: only what is late beyond ``GRACE`` was decided wrongly.
     """
     if body_initial_sync:
         return True
     if first_told_live is None:
-        return placed_at >= live_from and now - due_since <= live_window
+        return placed_at >= live_from and now - due_since <= live_window + GRACE
     return historical_updates == "live" or (first_told_live and placed_at >= live_from)
 
 

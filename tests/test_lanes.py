@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.lanes import decide, may_send
+from connector.lanes import GRACE, decide, may_send
 
 LIVE_FROM = datetime(2026, 6, 1, tzinfo=UTC)
 OLD = LIVE_FROM - timedelta(seconds=1)
@@ -85,4 +85,9 @@ def test_the_guard_lets_through_what_was_decided_and_never_more(**changed: Any) 
     given_facts = facts(live_window=timedelta(hours=1), **changed)
     decided = decide(**given_facts).initial_sync
     assert may_send(body_initial_sync=True, **given_facts)
-    assert may_send(body_initial_sync=False, **given_facts) is not decided
+    if not decided:
+        assert may_send(body_initial_sync=False, **given_facts)
+        later = given_facts | {"now": given_facts["now"] + GRACE}
+        assert may_send(body_initial_sync=False, **later)
+    else:
+        assert not may_send(body_initial_sync=False, **given_facts)
