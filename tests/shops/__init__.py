@@ -1,0 +1,1 @@
+"""Stand-ins for shops: servers on loopback that keep the rules of the real thing."""
