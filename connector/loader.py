@@ -177,7 +177,7 @@ def _anchored(database: str, path: Path) -> str:
 
 
 def _secrets(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, SecretStr]]:
-    """Every secret of the configuration with its key; those of a list with the list's."""
+    """Every secret of the configuration with its key."""
     if isinstance(value, SecretStr):
         yield path, value
     elif isinstance(value, BaseModel):
@@ -187,8 +187,8 @@ def _secrets(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, SecretStr]]:
         for key, item in value.items():
             yield from _secrets(item, (*path, key))
     elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _secrets(item, path)
+        for index, item in enumerate(value):
+            yield from _secrets(item, (*path, index))
 
 
 def _exposed(keys: list[KeyPath], sources: Sources) -> tuple[str, ...]:
@@ -196,9 +196,10 @@ def _exposed(keys: list[KeyPath], sources: Sources) -> tuple[str, ...]:
     exposed: dict[str, str] = {}
     for key in keys:
         file, _, line = sources.place(key).rpartition(":")
+        shown = key if key in sources.places else tuple(step for step in key if isinstance(step, str))
         elsewhere = any(key[:length] in sources.resolved for length in range(len(key) + 1))
         if file and not elsewhere and file not in exposed and Path(file).stat().st_mode & stat.S_IROTH:
-            exposed[file] = f"{file}:{line}: {dotted(key)}"
+            exposed[file] = f"{file}:{line}: {dotted(shown)}"
     if not exposed:
         return ()
     first, *others = exposed.values()

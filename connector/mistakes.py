@@ -72,6 +72,8 @@ def _sentence(fault: ErrorDetails, path: KeyPath, model: type[BaseModel], source
         return f"{what}, a text is needed{advice}"
     if kind in ("model_type", "dict_type", "model_attributes_type"):
         return f"{what}, a group of keys is needed"
+    if kind in ("tuple_type", "list_type"):
+        return f"{what}, a list is needed: [one, two]"
     if kind == "timezone_aware":
         return f"{what}: the time zone is missing; end it in Z for UTC, like 2026-06-01T00:00:00Z"
     if kind.startswith("datetime"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -17,6 +17,7 @@ from pydantic import (
     SecretStr,
     SerializeAsAny,
     ValidationInfo,
+    WithJsonSchema,
     create_model,
     field_validator,
 )
@@ -86,7 +87,18 @@ Name = Annotated[str, AfterValidator(_name)]
 Secret = Annotated[SecretStr, AfterValidator(_filled)]
 Token = Annotated[SecretStr, AfterValidator(_sendable)]
 PastTime = Annotated[AwareDatetime, AfterValidator(_past_utc), BeforeValidator(_written_time)]
-WebhookSecrets = Annotated[tuple[Secret, ...], BeforeValidator(_one_or_two)]
+WebhookSecrets = Annotated[
+    tuple[Secret, ...],
+    BeforeValidator(_one_or_two),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 2},
+            ]
+        }
+    ),
+]
 
 
 class OAuthSettings(StrictModel):
@@ -102,7 +114,7 @@ class QuotaSettings(StrictModel):
     per_minute: int = Field(60, ge=1, description="Requests a minute.")
     per_day: int = Field(10_000, ge=1, description="Requests a day.")
     reserve_for_live: Percent = Field(
-        0.1, validate_default=True, description="The part of each day that history leaves to live orders."
+        "10%", validate_default=True, description="The part of each day that history leaves to live orders."
     )
 
 
@@ -150,7 +162,7 @@ class StoreSettings(StrictModel):
         None, description="The Privy Custom Integration that the orders belong to."
     )
     poll: Annotated[Duration, at_least("1s")] = Field(
-        timedelta(seconds=60), description="How often the shop is asked for changes."
+        "60s", validate_default=True, description="How often the shop is asked for changes."
     )
     webhook_secret: WebhookSecrets = Field(
         (), description="What the shop signs its webhooks with; two while rotating."
@@ -159,7 +171,7 @@ class StoreSettings(StrictModel):
         None, description="Orders placed before are history and set off no mail; default: when first seen."
     )
     live_window: Annotated[Duration, at_least("1m")] = Field(
-        timedelta(hours=24), description="A live order that waited longer is sent as history."
+        "24h", validate_default=True, description="A live order that waited longer is sent as history."
     )
     historical_updates: Literal["history", "live"] = Field(
         "history", description="How later updates of historical orders are sent."
@@ -203,7 +215,7 @@ class Settings(StrictModel):
         description="HOST:PORT for webhooks, the status page, /healthz, /readyz and /metrics.",
     )
     retention: Duration = Field(
-        timedelta(days=30), description="How long the payloads of delivered orders are kept."
+        "30d", validate_default=True, description="How long the payloads of delivered orders are kept."
     )
     include: tuple[str, ...] = Field(
         (), description="Further files with accounts and stores; patterns such as stores/*.yaml."

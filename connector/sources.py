@@ -170,8 +170,6 @@ def _overrides(sources: Sources) -> dict[str, Any]:
 def _included(path: Path, sources: Sources) -> list[Path]:
     """The files that ``include`` means, each once and the main file not among them."""
     patterns = sources.values.get("include")
-    if isinstance(patterns, str):
-        patterns = sources.values["include"] = [patterns]
     found: dict[Path, Path] = {}
     for index, pattern in enumerate(patterns if isinstance(patterns, list) else []):
         key = ("include", index)
