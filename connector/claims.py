@@ -49,7 +49,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a claim. ``outcome`` is one of delivered, later, refused, prevented.
 
-    ``delay`` in seconds is when to try a ``later`` one again; ``maybe`` whether Privy may hold it.
+    ``delay`` in seconds is when to try a ``later`` or ``prevented`` one again; ``maybe`` whether Privy may hold it.
     """
 
     claim: Claim
@@ -261,7 +261,7 @@ def _parameters(one: Settled, now: datetime, steady: float) -> dict[str, Any]:
             "its_addresses": claim.addresses,
             "its_changed_at": claim.changed_at,
         }
-    elif one.outcome == "later":
+    elif one.outcome in ("later", "prevented"):
         values |= {"its_due_at": steady + one.delay, "its_maybe": claim.maybe_before or one.maybe}
     else:
         values |= {"its_hash": claim.hash, "its_reason": one.detail, "its_maybe": claim.maybe_before}
@@ -272,6 +272,7 @@ def _settle_statements() -> dict[str, Any]:
     free = {"claimed_at": None, "claimed_hash": None, "claimed_lane": None}
     row = update(OUTBOX).where(OUTBOX.c.store == bindparam("its_store"), OUTBOX.c.ref == bindparam("its_ref"))
     sent_is_newest = (OUTBOX.c.hash == bindparam("its_hash")) & (OUTBOX.c.state == "waiting")
+    later = row.values(**free, due_at=bindparam("its_due_at"), maybe=bindparam("its_maybe"))
     failed = row.values(
         **free,
         state=case((sent_is_newest, "failed"), else_=OUTBOX.c.state),
@@ -290,9 +291,9 @@ def _settle_statements() -> dict[str, Any]:
             maybe=False,
             attempts=0,
         ),
-        "later": row.values(**free, due_at=bindparam("its_due_at"), maybe=bindparam("its_maybe")),
+        "later": later,
+        "prevented": later,
         "refused": failed,
-        "prevented": failed,
     }
 
 

@@ -26,8 +26,10 @@ from connector.privy import Outcome, Privy
 log = structlog.get_logger()
 
 MOST_IN_FLIGHT = 24
+GROUP, GROUP_SECONDS = 8, 0.008  # from so many in flight on, answers are gathered for so long
 BACKOFF_SECONDS = (5.0, 1800.0)  # first and longest wait of one order after passing faults
 STATE_FAULT_SECONDS = 2.0
+PREVENTED_SECONDS = 60.0  # before an order that the second guard held back is judged again
 
 
 @dataclass(kw_only=True)
@@ -106,6 +108,9 @@ async def _answers(
         wakers.append(asyncio.ensure_future(stopping.wait()))
     timeout = None if again_at is None else max(0.0, again_at - sender.clock.steady())
     await asyncio.wait([*flying, *wakers], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    if len(flying) >= GROUP and any(task.done() for task in flying):
+        # Answers that come close together share one transaction, and so one flush of the disk.
+        await asyncio.sleep(GROUP_SECONDS)
     for waker in wakers:
         waker.cancel()
     done = [task for task in flying if task.done()]
@@ -214,8 +219,10 @@ def _settle(
 def _settled(attempt: Attempt) -> Settled:
     claim, outcome = attempt.claim, attempt.outcome
     detail = f"{'initial_sync ' if claim.initial_sync else ''}{outcome.detail}"
-    if outcome.kind in ("delivered", "refused", "prevented"):
+    if outcome.kind in ("delivered", "refused"):
         return Settled(claim=claim, outcome=outcome.kind, detail=detail)
+    if outcome.kind == "prevented":
+        return Settled(claim=claim, outcome="prevented", detail=detail, delay=PREVENTED_SECONDS)
     delay = 0.0
     if outcome.kind == "later" and not outcome.renew:
         first, longest = BACKOFF_SECONDS

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 
 import msgspec
-from sqlalchemy import Connection, Float, delete, func, insert, select, update
+from sqlalchemy import Connection, Float, bindparam, delete, func, insert, or_, select, update
 from sqlmodel import Field, SQLModel
 
 from connector.db import table_of
@@ -165,7 +165,11 @@ def grant(
 
 def usage(connection: Connection, account: str, in_flight: Mapping[str, int], steady: float) -> Usage:
     """Spending in both sliding windows. ``in_flight`` counts unanswered requests per lane."""
-    spent = {(span, lane): _spent(connection, account, span, lane, steady) for span in SLOT for lane in LANES}
+    spent = dict.fromkeys(((span, lane) for span in SLOT for lane in LANES), 0)
+    for span, lane, count in connection.execute(
+        _SPENT, {"account": account} | {span: _first_live_slot(span, steady) for span in SLOT}
+    ):
+        spent[span, lane] = int(count)
     flying = sum(in_flight.values())
     left: dict[str, int] = {}
     for span, remaining in connection.execute(
@@ -250,16 +254,14 @@ def _first_live_slot(span: str, steady: float) -> int:
     return math.floor((steady - WINDOW[span]) / SLOT[span])
 
 
-def _spent(connection: Connection, account: str, span: str, lane: str, steady: float) -> int:
-    total = connection.execute(
-        select(func.coalesce(func.sum(SLOTS.c.spent), 0)).where(
-            SLOTS.c.account == account,
-            SLOTS.c.span == span,
-            SLOTS.c.lane == lane,
-            SLOTS.c.slot >= _first_live_slot(span, steady),
-        )
-    ).scalar_one()
-    return int(total)
+_SPENT = (
+    select(SLOTS.c.span, SLOTS.c.lane, func.sum(SLOTS.c.spent))
+    .where(
+        SLOTS.c.account == bindparam("account"),
+        or_(*((SLOTS.c.span == span) & (SLOTS.c.slot >= bindparam(span)) for span in SLOT)),
+    )
+    .group_by(SLOTS.c.span, SLOTS.c.lane)
+)
 
 
 def _frees_at(connection: Connection, account: str, span: str, steady: float) -> float:

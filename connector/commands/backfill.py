@@ -14,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from connector import backfills, loader, quota, status
 from connector.app import App, daemon_pid
-from connector.commands.frame import as_json_option, load, print_json, print_table, with_app
+from connector.commands.frame import as_json_option, load, print_json, with_app
 from connector.commands.moments import Moment, for_people
+from connector.commands.tables import print_table
 from connector.daemon import Daemon
 from connector.errors import UsageError
 from connector.plan import Plan, plan
@@ -165,8 +166,12 @@ async def _follow(app: App, ours: list[int], as_json: bool, stop: asyncio.Event)
             "Backfills",
             ["store", "since", "state", "found", "delivered", "waiting", "skipped", "failed"],
             [
-                [one.store, f"{one.since:%Y-%m-%d}", one.state, str(one.found), str(one.delivered)]
-                + [str(one.waiting), str(one.skipped), str(one.failed)]
+                [
+                    one.store,
+                    f"{one.since:%Y-%m-%d}",
+                    one.state,
+                    *(str(n) for n in (one.found, one.delivered, one.waiting, one.skipped, one.failed)),
+                ]
                 for one in mine
             ],
         )

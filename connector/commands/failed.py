@@ -12,7 +12,8 @@ from sqlalchemy import Connection, select, update
 from connector import events, outbox
 from connector import explain as model
 from connector.app import App
-from connector.commands.frame import as_json_option, print_json, print_table, with_app
+from connector.commands.frame import as_json_option, print_json, with_app
+from connector.commands.tables import print_table
 from connector.errors import UsageError
 from connector.feeds import remap
 from connector.outbox import OUTBOX

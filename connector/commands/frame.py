@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from connector import exact_json, loader, log
 from connector.app import App
@@ -42,16 +40,3 @@ def with_app(config: Path | None, work: Callable[[App], Awaitable[T]]) -> T:
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
     click.echo(exact_json.encode(value).decode())
-
-
-def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """A table on stdout, plain when it is no terminal."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*[cell.replace("[", r"\[") for cell in row])
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)
-    console.print(table)

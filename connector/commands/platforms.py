@@ -6,7 +6,8 @@ import click
 import msgspec
 
 from connector import registry
-from connector.commands.frame import as_json_option, print_json, print_table
+from connector.commands.frame import as_json_option, print_json
+from connector.commands.tables import print_table
 
 
 @click.command()

@@ -13,7 +13,8 @@ from connector import documents, exact_json
 from connector import explain as model
 from connector.adapter import History
 from connector.app import App
-from connector.commands.frame import as_json_option, print_json, print_table, with_app
+from connector.commands.frame import as_json_option, print_json, with_app
+from connector.commands.tables import print_table
 from connector.errors import UsageError
 from connector.feeds import Shop
 from connector.order import Document
@@ -108,4 +109,4 @@ def _show(store: str, one: model.Preview) -> None:
         rows.append(["initial_sync", str(one.initial_sync).lower(), "placed_at and the store's live_from"])
         print_table("", ["field", "value", "from"], rows)
     for note in one.notes:
-        click.echo(f"note: {note}")
+        click.echo(f"note: {note.replace('_', ' ')}")

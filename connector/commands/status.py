@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from connector import status as model
-from connector.commands.frame import as_json_option, print_json, print_table, with_app
+from connector.commands.frame import as_json_option, print_json, with_app
 from connector.commands.moments import ago
+from connector.commands.tables import print_table
 
 
 @click.command()
