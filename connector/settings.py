@@ -37,7 +37,7 @@ _DATABASES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 
 
 def _name(text: str) -> str:
-    if not re.match(NAME, text):
+    if not re.fullmatch(NAME, text):
         raise ValueError(
             "a name has 1 to 64 letters (a to z), digits, dots, dashes and underscores, and begins with a "
             "letter or digit"
