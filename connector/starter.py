@@ -7,13 +7,7 @@ from pathlib import Path
 from connector import registry
 from connector.errors import UsageError
 
-_PACKAGE = Path(__file__).parent
-
-
-def examples() -> Path:
-    """The folder of the examples: in the package where it is installed, beside it in a checkout."""
-    packaged = _PACKAGE / "config"
-    return packaged if packaged.is_dir() else _PACKAGE.parent / "config"
+EXAMPLES = Path(__file__).parent / "config"  # a link to the repository's folder; a wheel holds its content
 
 
 def starter(platform: str) -> str:
@@ -22,12 +16,12 @@ def starter(platform: str) -> str:
     Raises UsageError for a platform that is not installed or that ships no example.
     """
     registry.adapter(platform)
-    store = examples() / "stores" / f"{platform}.example.yaml"
+    store = EXAMPLES / "stores" / f"{platform}.example.yaml"
     if not store.is_file():
         raise UsageError(
             f"the platform {platform} ships no example; take that of another platform, "
             "and see connector schema for its credentials and options"
         )
-    frame, _, _ = (examples() / "connector.example.yaml").read_text(encoding="utf-8").partition("\nstores:\n")
+    frame, _, _ = (EXAMPLES / "connector.example.yaml").read_text(encoding="utf-8").partition("\nstores:\n")
     frame = frame[: frame.rindex("\n\n") + 2]  # the comment over the stores is the example's own
     return frame + store.read_text(encoding="utf-8")

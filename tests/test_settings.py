@@ -19,12 +19,12 @@ from connector.errors import UsageError
 from connector.loader import load
 from connector.schema import schema
 from connector.settings import AccountSettings, Settings, StoreSettings, store_model
-from connector.starter import examples, starter
+from connector.starter import EXAMPLES, starter
 from connector.web_addresses import same_place, web_address
 from connector.yaml_tree import read
 from tests.json_schema import faults
 
-EXAMPLES = sorted(examples().rglob("*.example.yaml"))
+FILES = sorted(EXAMPLES.rglob("*.example.yaml"))
 KEYS = {"consumer_key": "ck_1", "consumer_secret": "cs_1"}
 
 
@@ -216,7 +216,7 @@ def test_a_store_gets_the_platforms_own_models_of_credentials_and_options() -> N
         store_model("nosuch")
 
 
-@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_each_example_loads_and_fits_the_schema(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,7 +236,7 @@ def test_each_example_loads_and_fits_the_schema(
 
 
 def test_the_main_example_shows_every_setting() -> None:
-    example = (examples() / "connector.example.yaml").read_text()
+    example = (EXAMPLES / "connector.example.yaml").read_text()
     for model in (Settings, AccountSettings, StoreSettings, type(account().quota), type(store().mapping)):
         for name in model.model_fields:
             assert name == "name" or f"{name}:" in example
