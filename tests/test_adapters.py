@@ -6,6 +6,9 @@ from connector import registry
 from tests.contract import AdapterContract
 
 
+class TestSample(AdapterContract, platform="sample"): ...
+
+
 class TestWooCommerce(AdapterContract, platform="woocommerce"): ...
 
 

@@ -1,0 +1,349 @@
+"""The demo's sample shop: the smallest model of an adapter.
+
+API: ``connector.sample_shop.server`` describes it. Lists are read by keyset, so nothing is skipped: the shop
+gives each change a later time than any change before, and orders of one time come by their ids. Money that
+went back shows in ``refunded`` only, never in ``payment``. The shop has no webhooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+from pydantic import SecretStr
+
+from connector import exact_json
+from connector.adapter import (
+    Adapter,
+    Finding,
+    History,
+    NoOptions,
+    Page,
+    Poll,
+    ShopReport,
+    StrictModel,
+    Traits,
+    WebhookRequest,
+)
+from connector.errors import BadOrder, Forged, Unavailable
+from connector.http import Reply, refusal
+from connector.order import (
+    Address,
+    Consent,
+    Discount,
+    Document,
+    FinancialStatus,
+    FulfillmentStatus,
+    LineItem,
+    Order,
+    Phone,
+    Status,
+    TaxLine,
+)
+
+PAGE = 50
+
+FINANCIAL = {
+    "awaiting": FinancialStatus.PENDING,
+    "authorized": FinancialStatus.AUTHORIZED,
+    "paid": FinancialStatus.PAID,
+    "void": FinancialStatus.VOIDED,
+    "expired": FinancialStatus.EXPIRED,
+}
+FULFILLMENT = {
+    "new": FulfillmentStatus.UNFULFILLED,
+    "packing": FulfillmentStatus.IN_PROGRESS,
+    "on_hold": FulfillmentStatus.ON_HOLD,
+    "part_shipped": FulfillmentStatus.PARTIALLY_FULFILLED,
+    "shipped": FulfillmentStatus.FULFILLED,
+    "delivered": FulfillmentStatus.DELIVERED,
+    "returned": FulfillmentStatus.RESTOCKED,
+    "cancelled": FulfillmentStatus.RESTOCKED,
+}
+SETTLED = ("delivered", "returned", "cancelled")
+
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _Line(msgspec.Struct):
+    sku: str
+    product: str
+    name: str
+    quantity: int
+    unit_price: Decimal
+
+
+class _Buyer(msgspec.Struct):
+    id: str | None
+    email: str
+    phone: str
+    newsletter: bool | None
+    text_messages: bool | None
+
+
+class _Place(msgspec.Struct):
+    first_name: str
+    last_name: str
+    street: str
+    city: str
+    region: str
+    postcode: str
+    country: str
+
+
+class _Body(msgspec.Struct):
+    """An order as the shop writes it; ``placed_at`` is null for a cart."""
+
+    id: int
+    number: str
+    created_at: Time
+    changed_at: Time
+    placed_at: Time | None
+    payment: str
+    delivery: str
+    test: bool
+    currency: str
+    total: Decimal
+    refunded: Decimal
+    lines: list[_Line]
+    vouchers: list[Discount]
+    taxes: list[TaxLine]
+    buyer: _Buyer
+    bill_to: _Place | None
+    ship_to: _Place | None
+
+
+class _Row(msgspec.Struct):
+    """What must be right in a list for reading on; the rest of an order may be anything."""
+
+    id: int
+    created_at: Time
+    changed_at: Time
+    placed_at: Time | None = None
+
+
+class _List(msgspec.Struct):
+    orders: list[dict[str, Any]]
+    total: int
+    more: bool
+
+
+class _About(msgspec.Struct):
+    name: str
+    address: str
+
+
+class _Cursor(msgspec.Struct, frozen=True):
+    """The last order that was read: its change time, or in history when it was placed, and its id."""
+
+    at: datetime
+    id: int
+
+
+class Credentials(StrictModel):
+    """The key that the shop gives out."""
+
+    api_key: SecretStr
+
+
+class SampleAdapter(Adapter[Credentials, NoOptions]):
+    """The sample shop."""
+
+    Credentials = Credentials
+    traits = Traits(
+        title="Sample shop (demo)",
+        ids="integer",
+        webhooks=False,
+        history=True,
+        verified="the sample shop of this package, by the tests and the demo",
+    )
+
+    async def check(self) -> ShopReport:
+        """The shop's name, and one order as a poll reads it."""
+        about = _as(_About, await self._get("/shop"))
+        await self._list({"changed_since": "2000-01-01T00:00:00Z", "limit": "1"})
+        return ShopReport(
+            findings=[Finding(level="ok", subject="shop", message=f"{about.name} shows its orders")],
+            identity=about.address,
+        )
+
+    async def changed(self, read: Poll | History) -> Page:
+        """By change time for a poll, by the time of placing for history."""
+        last = msgspec.json.decode(read.cursor, type=_Cursor) if read.cursor else None
+        if isinstance(read, Poll):
+            query = {"changed_since": _text(last.at if last else read.since)}
+            query |= {"after": str(last.id)} if last else {}
+        else:
+            query = {
+                "placed_since": _text(read.since),
+                "placed_until": _text(last.at if last else read.until),
+            }
+            query |= {"before": str(last.id)} if last else {}
+        page = await self._list({**query, "limit": str(PAGE)})
+        rows = [_as(_Row, body) for body in page.orders]
+        if rows:
+            end = rows[-1]
+            at = end.changed_at if isinstance(read, Poll) else end.placed_at or end.created_at
+            last = _Cursor(at, end.id)
+        return Page(
+            documents=[_document(row, body) for row, body in zip(rows, page.orders, strict=True)],
+            cursor=exact_json.encode(last or _beginning(read)).decode(),
+            more=page.more and bool(rows),
+            position=last.at.astimezone(UTC) if last else None,
+            total=None if read.cursor else page.total,
+        )
+
+    async def fetch(self, ref: str) -> Document | None:
+        """The order, or None when the shop answers 404."""
+        reply = await self._reply(f"/orders/{ref}")
+        if reply.status == 404:
+            return None
+        body = _as(dict[str, Any], _good(reply))
+        return _document(_as(_Row, body), body)
+
+    def parse(self, document: Document) -> Order:
+        """Raises BadOrder naming the field that is not as the shop writes it."""
+        try:
+            body = msgspec.convert(document.body, _Body)
+            placed_at = (body.placed_at or body.created_at).astimezone(UTC)
+            changed_at = body.changed_at.astimezone(UTC)
+        except msgspec.ValidationError as error:
+            what, _, where = str(error).partition(" - at `$")
+            raise BadOrder(where.strip("`.") or "order", what) from None
+        except OverflowError:
+            raise BadOrder("placed_at", "the time is outside of the calendar") from None
+        return Order(
+            ref=document.ref,
+            number=body.number,
+            placed_at=placed_at,
+            changed_at=changed_at,
+            placed=body.placed_at is not None,
+            test=body.test,
+            settled=body.delivery in SETTLED,
+            currency=body.currency,
+            total=body.total,
+            subtotal=sum((line.quantity * line.unit_price for line in body.lines), Decimal(0)),
+            financial=_financial(body),
+            fulfillment=Status(
+                value=FULFILLMENT.get(body.delivery),
+                words=(body.delivery,),
+                origin=f"delivery: {body.delivery}",
+            ),
+            discounts=tuple(body.vouchers),
+            tax_lines=tuple(body.taxes),
+            line_items=tuple(
+                LineItem(
+                    sku=line.sku,
+                    quantity=line.quantity,
+                    price=line.unit_price,
+                    name=line.name,
+                    product_id=line.product,
+                )
+                for line in body.lines
+            ),
+            email=body.buyer.email,
+            phones=_phones(body),
+            customer_id=body.buyer.id or "",
+            billing=_address(body.bill_to),
+            shipping=_address(body.ship_to),
+            email_consent=_consent(body.buyer.newsletter, "buyer.newsletter"),
+            sms_consent=_consent(body.buyer.text_messages, "buyer.text_messages"),
+            origins=ORIGINS,
+        )
+
+    def read_webhook(self, request: WebhookRequest, secrets: Sequence[str]) -> Sequence[str]:
+        """The shop sends none, so whatever comes is not from it."""
+        raise Forged("the sample shop sends no webhooks")
+
+    async def _list(self, query: Mapping[str, str]) -> _List:
+        return _as(_List, await self._get("/orders", query))
+
+    async def _get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+        return _good(await self._reply(path, query))
+
+    async def _reply(self, path: str, query: Mapping[str, str] | None = None) -> Reply:
+        key = self.credentials.api_key.get_secret_value()
+        return await self.http.get(
+            self.url + path,
+            params=query,
+            headers={"Authorization": f"Bearer {key}", "Accept": "application/json"},
+        )
+
+
+ORIGINS = {
+    "total": "total",
+    "currency": "currency",
+    "order_date": "placed_at",
+    "subtotal": "lines: quantity x unit_price",
+    "discounts": "vouchers",
+    "tax_lines": "taxes",
+    "line_items": "lines",
+    "email": "buyer.email",
+    "customer_id": "buyer.id",
+    "billing_address": "bill_to",
+    "shipping_address": "ship_to",
+}
+
+
+def _good(reply: Reply) -> Any:
+    if reply.status != 200:
+        raise refusal(reply)
+    return reply.json()
+
+
+def _as(kind: Any, value: Any) -> Any:
+    """Raises Unavailable for an answer of another shape; what it says is not quoted."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise Unavailable(f"the shop answers something else than its API promises ({error})") from None
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
+
+
+def _beginning(read: Poll | History) -> _Cursor:
+    """Where reading starts again after an empty first page."""
+    return _Cursor(read.since, 0) if isinstance(read, Poll) else _Cursor(read.until, 0)
+
+
+def _document(row: _Row, body: dict[str, Any]) -> Document:
+    return Document(ref=str(row.id), changed_at=row.changed_at.astimezone(UTC), body=body)
+
+
+def _financial(body: _Body) -> Status[FinancialStatus]:
+    """Money that went back proves itself, whatever the word for the payment says."""
+    words = (body.payment,)
+    if body.refunded.is_finite() and body.total.is_finite() and body.refunded > 0:
+        whole = body.refunded >= body.total
+        value = FinancialStatus.REFUNDED if whole else FinancialStatus.PARTIALLY_REFUNDED
+        return Status(value=value, words=words, origin="refunded", firm=True)
+    return Status(value=FINANCIAL.get(body.payment), words=words, origin=f"payment: {body.payment}")
+
+
+def _phones(body: _Body) -> tuple[Phone, ...]:
+    place = body.bill_to or body.ship_to
+    country = place.country if place else ""
+    return (Phone(body.buyer.phone, country, "buyer.phone"),) if body.buyer.phone else ()
+
+
+def _address(place: _Place | None) -> Address:
+    if place is None:
+        return Address()
+    return Address(
+        first_name=place.first_name,
+        last_name=place.last_name,
+        address1=place.street,
+        city=place.city,
+        state_code=place.region,
+        country_code=place.country,
+        postal_code=place.postcode,
+    )
+
+
+def _consent(given: bool | None, origin: str) -> Consent | None:
+    return None if given is None else Consent(given=given, origin=origin)

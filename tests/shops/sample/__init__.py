@@ -1,0 +1,1 @@
+"""The sample shop for tests: the demo's own, with faults."""
