@@ -1,0 +1,134 @@
+"""The programs that take part: the connector itself, measured, and the two sides that it stands between.
+
+Each is a process of its own, so that its processor time and memory are its own. This process imports
+little, because a child's peak memory begins with that of the process it was forked from.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a process took from start to end: seconds of processor and of time, peak memory in MB (10^6)."""
+
+    processor: float
+    wall: float
+    megabytes: float
+
+
+class Connector:
+    """A configuration of one shop and one account in a folder, and the real command line on it."""
+
+    def __init__(
+        self, folder: Path, shop: str, privy: str, *, token: str = "bench", per_minute: int = 6_000_000
+    ) -> None:
+        folder.mkdir()
+        self.database = folder / "connector.db"
+        self._file = folder / "connector.yaml"
+        self._log = folder / "log"
+        day = per_minute * 1440
+        self._file.write_text(
+            f"""
+database: sqlite:///{self.database}
+accounts:
+  main:
+    token: {token}
+    base_url: {privy}
+    quota: {{per_minute: {per_minute}, per_day: {day}, reserve_for_live: 10%}}
+stores:
+  bench:
+    platform: woocommerce
+    url: {shop}
+    credentials: {{consumer_key: ck_test, consumer_secret: cs_test}}
+    options: {{authentication: basic}}
+    account: main
+    poll: 10s
+"""
+        )
+        # Compiles the modules and creates the database, which are no part of what is measured.
+        for arguments in (["check"], ["backfill", "--help"], ["run", "--help"]):
+            self.measure(*arguments)
+
+    def measure(self, *arguments: str, code: int = 0) -> Usage:
+        """Run a command to its end; raises RuntimeError with its output when it exits otherwise."""
+        start = time.monotonic()
+        process = self._start(arguments)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != code:
+            raise RuntimeError(f"{arguments} exited {process.returncode}: {self._log.read_text()[-2000:]}")
+        return Usage(used.ru_utime + used.ru_stime, time.monotonic() - start, used.ru_maxrss * 1024 / 1e6)
+
+    @contextmanager
+    def running(self, *arguments: str) -> Iterator[int]:
+        """The process id of a command that is interrupted at the end."""
+        process = self._start(arguments)
+        try:
+            yield process.pid
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+
+    def _start(self, arguments: tuple[str, ...]) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "connector", "-c", str(self._file), *arguments]
+        with self._log.open("ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRONMENT)
+
+
+@contextmanager
+def side(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A shop or a sink: ``python -m`` these arguments, while it runs; yields its first line and itself."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", *arguments], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
+    )
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().strip(), process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@contextmanager
+def shop(orders: int, latency: float = 0.0) -> Iterator[str]:
+    """The address of a WooCommerce stand-in with so many orders."""
+    arguments = ["--secure", "--orders", str(orders), "--latency", str(latency)]
+    with side("tests.shops.woocommerce", *arguments) as (address, _):
+        yield address
+
+
+@contextmanager
+def sink(latency: float = 0.0) -> Iterator[str]:
+    """The address of a sink without limits."""
+    with side("tests.bench.sink", "--latency", str(latency)) as (address, _):
+        yield address
+
+
+def ask(address: str, body: dict[str, Any] | None = None) -> Any:
+    """JSON from one of the sides; a POST when there is a body."""
+    data = None if body is None else json.dumps(body).encode()
+    with urlopen(Request(address, data)) as answer:  # noqa: S310 - loopback
+        return json.load(answer)
+
+
+def resident(pid: int) -> float:
+    """The memory that a process holds now, in MB (10^6)."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
