@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from connector import claims, pauses, quota, registry, stores
 from connector.clock import Clock
 from connector.db import Database
 from connector.delivery import BACKOFF_SECONDS, Sender
-from connector.errors import ConfigError, Problem, StateError, UsageError
+from connector.errors import ConfigError, Problem, UsageError
 from connector.feeds import Shop
 from connector.http import Http
 from connector.loader import Loaded
@@ -24,8 +21,6 @@ from connector.mapping import Mapper
 from connector.order_ids import Numbering, numberings
 from connector.privy import Privy
 from connector.settings import AccountSettings, Settings
-
-DAEMON_LOCK = 0x70726976  # the advisory lock's number on PostgreSQL
 
 
 class App:
@@ -183,46 +178,3 @@ def numbering_of(settings: Settings) -> dict[str, Numbering]:
         )
         for name, store in settings.stores.items()
     )
-
-
-@contextmanager
-def daemon_lock(database: Database) -> Iterator[None]:
-    """Own the database as its one daemon; raises StateError, naming the other's process, when taken."""
-    if database.path is None:
-        with database.engine.connect() as connection:
-            if not connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": DAEMON_LOCK}).scalar():
-                raise StateError("another daemon already works on this database; stop it first")
-            yield
-        return
-    path = _lock_path(database.path)
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StateError(
-                f"another daemon (process {daemon_pid(database.path)}) already works on {database.path}; "
-                "stop it first, or leave the work to it"
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-        file.truncate(0)
-
-
-def daemon_pid(database: Path) -> int | None:
-    """The process that runs as this database's daemon, or None."""
-    path = _lock_path(database)
-    if not path.exists():
-        return None
-    with path.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            said = file.read().strip()
-            return int(said) if said.isdigit() else None
-    return None
-
-
-def _lock_path(database: Path) -> Path:
-    return database.with_name(database.name + ".lock")

@@ -49,7 +49,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a claim. ``outcome`` is one of delivered, later, refused, prevented.
 
-    ``delay`` in seconds is when to try a ``later`` or ``prevented`` one again; ``maybe`` whether Privy may hold it.
+    ``delay`` in seconds is when to try a ``later`` or ``prevented`` one again; ``maybe`` says that Privy
+    may hold it.
     """
 
     claim: Claim

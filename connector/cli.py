@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -60,7 +59,7 @@ class LazyGroup(click.Group):
     type=click.Path(dir_okay=False, path_type=Path),
     help="Configuration; default: $CONNECTOR_CONFIG, ./connector.yaml, /etc/connector/connector.yaml.",
 )
-@click.version_option(version("privy-connector"), prog_name="connector")
+@click.version_option(package_name="privy-connector", prog_name="connector")
 @click.pass_context
 def connector(ctx: click.Context, config: Path | None) -> None:
     """Keeps online shops in step with Privy."""

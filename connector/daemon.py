@@ -9,9 +9,10 @@ from collections.abc import Callable
 import structlog
 
 from connector import log as logs
-from connector.app import App, daemon_lock
+from connector.app import App
 from connector.errors import ConnectorError
 from connector.loader import Loaded
+from connector.ownership import daemon_lock
 from connector.scheduler import Timetable
 
 log = structlog.get_logger()
@@ -39,7 +40,7 @@ class Daemon:
     async def run(self) -> None:
         """Work until stopped. Raises ConfigError and StateError when it cannot start."""
         app = App(self._loaded)
-        lock = daemon_lock(app.db)
+        lock = daemon_lock(app.db.engine, app.db.path)
         try:
             lock.__enter__()
         except BaseException:

@@ -33,6 +33,7 @@ from sqlalchemy.pool import StaticPool
 from sqlmodel import SQLModel
 
 from connector.errors import StateError
+from connector.ownership import daemon_pid
 
 SCHEMA_VERSION = "0001"
 NETWORK_FILE_SYSTEMS = frozenset(
@@ -166,6 +167,12 @@ def _migrate(engine: Engine, path: Path | None) -> None:
         raise StateError(
             f"database: its schema {found} is newer than this program's {SCHEMA_VERSION}; "
             "run the newer program, or restore the copy from before its upgrade"
+        )
+    pid = daemon_pid(path) if path is not None else None
+    if found is not None and pid is not None:
+        raise StateError(
+            f"database: its schema {found} is older than this program's {SCHEMA_VERSION}, and the "
+            f"daemon that uses it (process {pid}) is of the older program; stop that one, then it is upgraded"
         )
     # Alembic costs time and memory that a daemon on a current schema need not spend.
     from connector.migrations import upgrade

@@ -13,12 +13,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from connector import backfills, loader, quota, status
-from connector.app import App, daemon_pid
+from connector.app import App
 from connector.commands.frame import as_json_option, load, print_json, with_app
 from connector.commands.moments import Moment, for_people
 from connector.commands.tables import print_table
 from connector.daemon import Daemon
 from connector.errors import UsageError
+from connector.ownership import daemon_pid
 from connector.plan import Plan, plan
 
 FOLLOW_SECONDS = 0.5

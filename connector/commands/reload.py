@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 from sqlalchemy import make_url
 
-from connector.app import daemon_pid
 from connector.commands.frame import load
 from connector.errors import StateError
+from connector.ownership import daemon_pid
 
 
 @click.command()

@@ -9,11 +9,12 @@ from pathlib import Path
 import click
 
 from connector import status
-from connector.app import App, daemon_lock
+from connector.app import App
 from connector.commands.frame import as_json_option, print_json, with_app
 from connector.commands.status import show
 from connector.delivery import deliver
 from connector.feeds import poll
+from connector.ownership import daemon_lock
 
 
 @click.command()
@@ -39,7 +40,7 @@ def sync(config: Path | None, names: tuple[str, ...], seconds: float, as_json: b
 
 async def _round(app: App, names: tuple[str, ...], seconds: float) -> status.Status:
     shops = [app.shop(name) for name in names] or list(app.shops.values())
-    with daemon_lock(app.db):
+    with daemon_lock(app.db.engine, app.db.path):
         await app.recover()
         await asyncio.gather(*(poll(shop) for shop in shops))
         accounts = {shop.account for shop in shops}
