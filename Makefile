@@ -34,7 +34,7 @@ pytest: setup
 	$(BIN)/python -m pytest $(ARGS)
 
 demo: setup
-	$(BIN)/connector demo
+	$(BIN)/connector demo --seconds 40
 
 bench: setup
 	$(BIN)/python -m tests.bench

@@ -259,7 +259,8 @@ class SampleAdapter(Adapter[Credentials, NoOptions]):
         raise Forged("the sample shop sends no webhooks")
 
     async def _list(self, query: Mapping[str, str]) -> _List:
-        return _as(_List, await self._get("/orders", query))
+        page: _List = _as(_List, await self._get("/orders", query))
+        return page
 
     async def _get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         return _good(await self._reply(path, query))

@@ -77,14 +77,14 @@ async def live(shop: Shop, random: Random, every: float) -> None:
     while True:
         await asyncio.sleep(every * random.uniform(0.5, 1.5))
         going = [order for order in shop.orders.values() if _goes_on(order)]
-        if not going or random.random() < 0.35:
+        if not placed or not going or random.random() < 0.25:
             kind = kinds[placed % len(kinds)]
             placed += 1
             fields = checkout(random, kind) | ({"placed_at": None} if kind == "cart" else {})
             shop.add(**fields, payment="awaiting", delivery="new")
         else:
             # Mostly the newest, so that the orders of this session come to an end within it.
-            step(shop, random.choice(going[-6:] if random.random() < 0.8 else going), random)
+            step(shop, random.choice(going[-3:] if random.random() < 0.8 else going), random)
 
 
 def step(shop: Shop, order: ShopOrder, random: Random) -> ShopOrder:

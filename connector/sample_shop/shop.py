@@ -96,7 +96,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shop:
-    """Orders by id. ``on_change`` is called with each order that is new or changed, ``on_visit`` when it is read."""
+    """Orders by id. ``on_change`` is told of each order that is new or changed, ``on_visit`` of each call."""
 
     name = "The Sample Shop"
     address = "sample-shop.example"
@@ -132,7 +132,7 @@ class Shop:
         return self.change(number, placed_at=self._stamp())
 
     def changed(self, since: datetime, after: int | None, limit: int) -> Listed:
-        """Orders by change time and id, oldest first, from ``since`` on or behind the order (since, after)."""
+        """Orders by change time and id, oldest first, from ``since`` or behind the order (since, after)."""
         start = (since, 0 if after is None else after + 1)
         found = [order for order in self.orders.values() if (order.changed_at, order.id) >= start]
         found.sort(key=lambda order: (order.changed_at, order.id))

@@ -108,7 +108,7 @@ def stand_in() -> Iterator[SampleStandIn]:
 
     def reset(client: Any) -> None:
         for connection in server.server_state.connections:
-            if connection.client == client:
+            if connection.transport.get_extra_info("peername") == tuple(client):
                 connection.transport.abort()
 
     spoiler.reset = reset
