@@ -175,7 +175,8 @@ def _shown(words: tuple[str, ...]) -> str:
 class _Draft:
     """One order on its way: what the store's expressions gave, where fields came from, what was left out.
 
-    A None in ``given`` was looked for and not found.
+    A None in ``given`` was looked for and not found. ``first_phone`` says that the number found is the first
+    that the order has.
     """
 
     def __init__(self, mapper: Mapper, order: Order, origins: dict[str, str]) -> None:
@@ -184,6 +185,7 @@ class _Draft:
         self.origins = origins
         self.given: dict[str, Any] = {}
         self.notes: list[Note] = []
+        self.first_phone = False
 
     def take(self, name: str, own: Any) -> Any:
         return self.given.get(name, own)
@@ -212,6 +214,7 @@ class _Draft:
             number = e164(phone.text, region)
             if number:
                 self.origins["phone"] = phone.origin
+                self.first_phone = phone is written[0]
                 return number
         if written:
             self.notes.append(Note(NoteKind.PHONE_UNPARSABLE))
@@ -256,9 +259,9 @@ class _Draft:
         return own.given
 
     def sms_consent(self, phone: str) -> bool | UnsetType:
-        """Privy takes it with a phone number only."""
+        """Privy takes it with a phone number only, and it is given for the order's first number, no other."""
         consent = self.consent("accepts_sms_marketing", self.order.sms_consent)
-        if consent is UNSET or phone:
+        if consent is UNSET or (phone and (self.first_phone or not consent)):
             return consent
         self.notes.append(Note(NoteKind.SMS_CONSENT_WITHOUT_PHONE))
         return UNSET

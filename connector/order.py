@@ -135,7 +135,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     ``placed_at`` and ``changed_at`` are aware UTC. ``placed`` is false for carts, drafts, checkouts
     that wait at the payment page, and orders that died before they were placed: such an order is not
     sent unless an earlier state of it was. ``total`` is what was sold (refunds do not lower it),
-    ``subtotal`` the sum of quantity x price of the lines. ``phones`` in the order they are to be tried.
+    ``subtotal`` the sum of quantity x price of the lines. ``phones`` in the order they are to be tried;
+    ``sms_consent`` is for the first of them.
     ``settled`` is true in an end state, where no further change is expected.
     ``origins`` says for payload fields which part of the document they came from.
     """

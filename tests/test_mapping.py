@@ -305,6 +305,13 @@ class TestContacts:
         assert mapped.payload.accepts_sms_marketing is UNSET
         assert kinds(mapped) == [NoteKind.SMS_CONSENT_WITHOUT_PHONE]
 
+    def test_a_consent_to_texts_is_not_carried_over_to_another_number(self) -> None:
+        phones = (Phone("+1 212 555", "US", "meta"), Phone("(212) 555-0142", "US", "billing.phone"))
+        given = sent(changed(phones=phones, sms_consent=Consent(given=True, origin="meta")))
+        assert (given.payload.phone, given.payload.accepts_sms_marketing) == ("+12125550142", UNSET)
+        assert kinds(given) == [NoteKind.SMS_CONSENT_WITHOUT_PHONE]
+        assert sent(changed(phones=phones)).payload.accepts_sms_marketing is False
+
     def test_an_unknown_consent_is_never_sent(self) -> None:
         payload = sent(changed(email_consent=None, sms_consent=None)).payload
         assert (payload.accepts_email_marketing, payload.accepts_sms_marketing) == (UNSET, UNSET)
