@@ -44,6 +44,6 @@ _SENTENCES = {
     NoteKind.EMAIL_UNUSABLE: "email is left out, because what the shop has is no e-mail address",
     NoteKind.PHONE_UNPARSABLE: "phone is left out, because what the shop has is not certainly a number; "
     "mapping.default_phone_region helps where addresses have no country",
-    NoteKind.SMS_CONSENT_WITHOUT_PHONE: "accepts_sms_marketing is left out: the phone it is for is not usable",
+    NoteKind.SMS_CONSENT_WITHOUT_PHONE: "accepts_sms_marketing is left out: its phone number is not usable",
     NoteKind.COUNTRY_UNKNOWN: "country_code is left out of an address, because its country is not known",
 }
