@@ -102,6 +102,7 @@ class Demo:
                 self._tell(f"Sample shop: {shop}, {len(self.shop.orders)} orders of the past two years")
                 self._tell(f"Limit for this demo: {PER_MINUTE} calls a minute; Privy's own default is 60.")
                 config = Path(folder) / "connector.yaml"
+                config.touch(mode=0o600)
                 config.write_text(_configuration(privy, token, shop, key, opened_at))
                 async with self._processes(config) as failed:
                     await self._live(seconds, failed)
