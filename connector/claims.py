@@ -67,15 +67,15 @@ def claim(
     grant: quota.Grant,
     *,
     resting: Collection[str],
-    fixed: set[str],
+    fixed: Collection[str],
     now: datetime,
     steady: float,
     most: int,
 ) -> list[Claim]:
     """Take due orders: live ones first, oldest first; then history, newest first.
 
-    ``rules`` has the account's configured stores, ``resting`` those that are paused; ``fixed`` collects
-    the stores whose numbering is known to be recorded.
+    ``rules`` has the account's configured stores, ``resting`` those that are paused; ``fixed`` those whose
+    numbering is known to be recorded.
     """
     active = [store for store in rules if store not in resting]
     room = min(grant.live, most)
@@ -108,9 +108,8 @@ def claim(
                 for one, row in zip(claims, rows, strict=True)
             ],
         )
-        for store in {one.store for one in claims} - fixed:
+        for store in {one.store for one in claims}.difference(fixed):
             stores.fix_numbering(connection, store, rules[store].numbering)
-            fixed.add(store)
     return claims
 
 
@@ -119,7 +118,8 @@ def settle(
 ) -> None:
     """Record the answers. A version that came in meanwhile stays waiting; only the sent one is told."""
     by_outcome: dict[str, list[Settled]] = {}
-    for one in settled:
+    # In the order in which ``outbox.known`` locks rows, so that two transactions cannot lock each other out.
+    for one in sorted(settled, key=lambda one: (one.claim.store, one.claim.ref)):
         by_outcome.setdefault(one.outcome, []).append(one)
     for outcome, group in by_outcome.items():
         connection.execute(_SETTLE[outcome], [_parameters(one, now, steady) for one in group])

@@ -8,6 +8,7 @@ functions that run inside are plain and blocking; they take a connection and kno
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,8 @@ from sqlalchemy import (
     make_url,
     text,
 )
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.pool import StaticPool
 from sqlmodel import SQLModel
 
@@ -39,6 +41,8 @@ SCHEMA_VERSION = "0001"
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs", "afs"}
 )
+
+OUR_FAULTS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -84,7 +88,7 @@ class Database:
             if not parsed.database or parsed.database == ":memory:":
                 raise StateError("database: sqlite needs a file, such as sqlite:///connector.db")
             self.path = Path(parsed.database).absolute()
-            _refuse_network_file_system(self.path)
+            refuse_network_file_system(self.path.resolve(), _mounts())
             self.engine = _sqlite_engine(self.path)
         else:
             self.engine = create_engine(
@@ -117,7 +121,9 @@ class Database:
         try:
             with self.engine.begin() as connection:
                 return work(connection, *args, **kwargs)
-        except OperationalError as error:
+        except OUR_FAULTS:
+            raise
+        except DBAPIError as error:
             raise StateError(_told("the database", error)) from None
 
     def close(self) -> None:
@@ -128,7 +134,7 @@ class Database:
 
 def _sqlite_engine(path: Path) -> Engine:
     engine = create_engine(
-        f"sqlite:///{path}",
+        URL.create("sqlite", database=str(path)),
         connect_args={"timeout": 30, "check_same_thread": False, "isolation_level": None},
         poolclass=StaticPool,
     )
@@ -180,15 +186,19 @@ def _migrate(engine: Engine, path: Path | None) -> None:
     upgrade(engine)
 
 
-def _refuse_network_file_system(path: Path) -> None:
+def _mounts() -> str:
     try:
-        lines = Path("/proc/self/mounts").read_text().splitlines()
+        return Path("/proc/self/mounts").read_text()
     except OSError:
-        return
+        return ""
+
+
+def refuse_network_file_system(path: Path, mounts: str) -> None:
+    """Raise StateError when ``path`` lies on a network file system; ``mounts`` as in /proc/self/mounts."""
     best, kind = "", ""
-    for line in lines:
+    for line in mounts.splitlines():
         _, mount, file_system, *_ = line.split(" ")
-        mount = mount.encode().decode("unicode_escape")
+        mount = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), mount)
         if path.is_relative_to(mount) and len(mount) >= len(best):
             best, kind = mount, file_system
     if kind in NETWORK_FILE_SYSTEMS:

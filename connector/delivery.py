@@ -81,6 +81,7 @@ async def deliver(sender: Sender, stopping: asyncio.Event) -> float | None:
             await asyncio.sleep(STATE_FAULT_SECONDS)
             continue
         answered = []
+        sender.fixed.update(claim.store for claim in turn.claims)
         for claim in turn.claims:
             flying[asyncio.create_task(_send(sender, claim))] = claim
         if not flying:
@@ -134,7 +135,15 @@ async def _send(sender: Sender, claim: Claim) -> Attempt:
     if not allowed:
         return Attempt(claim, Outcome(kind="prevented", detail="a message about an old order was prevented"))
     body = with_initial_sync(claim.body, claim.initial_sync)
-    return Attempt(claim, await sender.privy.send(body, sender.tokens.get(claim.store)))
+    try:
+        outcome = await sender.privy.send(body, sender.tokens.get(claim.store))
+    except Exception as error:
+        # A fault of ours must not leave the claim without an answer: it would count as in flight for ever.
+        log.error("delivery.fault", store=claim.store, ref=claim.ref, fault=type(error).__name__)
+        outcome = Outcome(
+            kind="later", detail=f"internal fault ({type(error).__name__}); please report it", maybe=True
+        )
+    return Attempt(claim, outcome)
 
 
 def _turn(
@@ -211,9 +220,9 @@ def _settle(
                 ),
                 steady,
             )
-    open_pauses = {(pause.scope, pause.name) for pause in pauses.every(connection)}
+    known = {(pause.scope, pause.name): pause for pause in pauses.every(connection)}
     for attempt in answered:
-        _pause(connection, sender, attempt, open_pauses, now, steady)
+        _pause(connection, sender, attempt, known, now, steady)
 
 
 def _settled(attempt: Attempt) -> Settled:
@@ -235,16 +244,19 @@ def _pause(
     connection: Connection,
     sender: Sender,
     attempt: Attempt,
-    open_pauses: set[tuple[str, str]],
+    known: dict[tuple[str, str], pauses.Pause],
     now: datetime,
     steady: float,
 ) -> None:
     """What an answer means for the account and the store. Said once when lost, once when back."""
     outcome, store = attempt.outcome, attempt.claim.store
     if outcome.kind in ("delivered", "refused"):
-        for scope, name in open_pauses & {("account", sender.account), ("store", store)}:
-            open_pauses.discard((scope, name))
-            if pauses.succeed(connection, scope, name):
+        for scope, name in (("account", sender.account), ("store", store)):
+            pause = known.get((scope, name))
+            # While it lasts this answers what left before it, and proves nothing.
+            if pause is not None and pause.kind != "identity" and not pause.rests(steady):
+                del known[scope, name]
+                pauses.succeed(connection, scope, name)
                 log.info(f"{scope}.back", **{scope: name})
         return
     if outcome.kind == "prevented" or outcome.renew:
@@ -253,7 +265,8 @@ def _pause(
     scope, kind = kinds.get(outcome.kind, ("account", "fault"))
     name = store if scope == "store" else sender.account
     wait = outcome.retry_after if kind == "limit" else None
+    before = known.get((scope, name))
     pause = pauses.fail(connection, scope, name, kind, outcome.detail, now=now, steady=steady, wait=wait)
-    open_pauses.add((scope, name))
-    if (pause.strikes == 1 and kind != "fault") or pause.strikes == pauses.PATIENCE:
+    known[scope, name] = pause
+    if pause != before and pause.strikes == (pauses.PATIENCE if kind == "fault" else 1):
         log.warning(f"{scope}.{'waits' if kind == 'limit' else 'lost'}", **{scope: name}, why=outcome.detail)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
@@ -58,14 +59,15 @@ class Reply(msgspec.Struct, frozen=True):
     def retry_after(self) -> float | None:
         """The wait in seconds that the answer asks for (``Retry-After``, seconds or an HTTP date)."""
         value = self.headers.get("retry-after", "").strip()
-        if value.isdigit():
+        if value.isascii() and value.isdigit():
             return min(float(value), MAX_RETRY_AFTER)
         try:
             until = parsedate_to_datetime(value)
             sent = parsedate_to_datetime(self.headers.get("date", ""))
-        except ValueError:
+            wait = until.astimezone(UTC) - sent.astimezone(UTC)
+        except (ValueError, OverflowError):
             return None
-        return min(max((until - sent).total_seconds(), 0.0), MAX_RETRY_AFTER)
+        return min(max(wait.total_seconds(), 0.0), MAX_RETRY_AFTER)
 
 
 class Http:

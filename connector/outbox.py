@@ -148,7 +148,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a page: refs that were new or changed, and how many stood as they were or were stale."""
+    """What became of a page. ``changed`` are refs whose document is now the newest known."""
 
     changed: Sequence[str] = ()
     waiting: int = 0
@@ -157,9 +157,9 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def known(connection: Connection, store: str, refs: Sequence[str]) -> dict[str, Row[Any]]:
-    """The rows of these orders, by ref."""
-    rows = connection.execute(select(OUTBOX).where(OUTBOX.c.store == store, OUTBOX.c.ref.in_(refs)))
-    return {row.ref: row for row in rows}
+    """The rows of these orders, by ref; on PostgreSQL nobody else writes them in this transaction's time."""
+    query = select(OUTBOX).where(OUTBOX.c.store == store, OUTBOX.c.ref.in_(refs)).order_by(OUTBOX.c.ref)
+    return {row.ref: row for row in connection.execute(query.with_for_update())}
 
 
 def accept(
@@ -184,6 +184,7 @@ def accept(
     versions = _without_collisions(connection, store, account, list(newest.values()), rows)
     fresh: list[dict[str, Any]] = []
     newer: list[dict[str, Any]] = []
+    touched: list[dict[str, Any]] = []
     events: list[Event] = []
     unchanged = stale = waiting = 0
     for version in versions:
@@ -198,6 +199,15 @@ def accept(
             state = "delivered" if version.hash == row.told_hash else state
         if row is not None and not force and _same(row, version, state):
             unchanged += 1
+            if version.changed_at > row.changed_at:
+                # Else a late document from in between would be taken for news.
+                touched.append(
+                    {
+                        "old_ref": version.ref,
+                        "new_changed_at": version.changed_at,
+                        "new_fetched_at": version.fetched_at,
+                    }
+                )
             continue
         values = {name: getattr(version, name) for name in _VERSION if hasattr(version, name)}
         values |= {"state": state, "attempts": 0, "due_at": steady}
@@ -221,9 +231,19 @@ def accept(
             .values({name: bindparam(f"new_{name}") for name in _VERSION}),
             newer,
         )
+    if touched:
+        connection.execute(
+            update(OUTBOX)
+            .where(OUTBOX.c.store == store, OUTBOX.c.ref == bindparam("old_ref"))
+            .values(changed_at=bindparam("new_changed_at"), fetched_at=bindparam("new_fetched_at")),
+            touched,
+        )
     write_events(connection, events)
     return Accepted(
-        changed=[event.ref for event in events if event.outcome != "stale"],
+        changed=[
+            *(event.ref for event in events if event.outcome != "stale"),
+            *(values["old_ref"] for values in touched),
+        ],
         waiting=waiting,
         unchanged=unchanged,
         stale=stale,

@@ -87,9 +87,12 @@ def fail(
     """Note a failure. ``wait`` in seconds is a wait that the other side asked for.
 
     Refused credentials (auth) and another shop's address (identity) pause at once; passing faults
-    only from the third in a row on, so that one lost packet delays nobody.
+    only from the third in a row on, so that one lost packet delays nobody. While a pause lasts, answers
+    to what had left before it can lengthen it to a wait that the other side asked for, and no more.
     """
     known = get(connection, scope, name)
+    if known and known.rests(steady) and (wait is None or steady + min(wait, MAX_WAIT) <= known.until):
+        return known
     strikes = known.strikes + 1 if known and known.kind == kind else 1
     if wait is None:
         wait = _wait(kind, strikes)

@@ -7,6 +7,7 @@ Privy's JSON in it: a redirect, an HTML page with 200 or a cut-off body does not
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -14,7 +15,6 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from connector import exact_json
 from connector.clock import Clock
 from connector.errors import AuthError, Unavailable
 from connector.http import Http, Reply, refusal
@@ -62,6 +62,7 @@ class Privy:
         base_url: str,
         token: str | None = None,
         client: tuple[str, str] | None = None,
+        deadline: float = DEADLINE,
     ) -> None:
         self._http = http
         self._clock = clock
@@ -69,7 +70,8 @@ class Privy:
         self._token = token
         self._client = client
         self._renew_at = 0.0
-        self._refused = ""
+        self._deadline = deadline
+        self._renewed = False  # the token is the one that was asked for after a 401
         self._lock = asyncio.Lock()
 
     async def send(self, body: bytes, integration_token: str | None) -> Outcome:
@@ -80,7 +82,7 @@ class Privy:
             if integration_token:
                 headers["X-Privy-Integration-Token"] = integration_token
             reply = await self._http.send(
-                "POST", self._base_url + PATH, headers=headers, content=body, deadline=DEADLINE
+                "POST", self._base_url + PATH, headers=headers, content=body, deadline=self._deadline
             )
         except AuthError as error:
             return Outcome(kind="account", detail=str(error))
@@ -89,9 +91,7 @@ class Privy:
                 kind="later", detail=str(error), maybe=error.maybe_done, retry_after=error.retry_after
             )
         outcome = judge(reply, integration_token is not None)
-        if reply.status == 401 and self._client and self._refused != token:
-            # A token can be revoked before its time; one new token is asked for, once.
-            self._refused, self._token = token, None
+        if self._client and self._renews(reply.status, token):
             outcome = Outcome(kind="later", detail="401: asking for a new access token", renew=True)
         said_at = _date(reply)
         now = (said_at or self._clock.now()).timestamp()
@@ -100,6 +100,20 @@ class Privy:
     async def probe(self, integration_token: str | None) -> Outcome:
         """Test the credentials with a body that can create no order: 422 means that they are good."""
         return await self.send(PROBE, integration_token)
+
+    def _renews(self, status: int, token: str) -> bool:
+        """A token can be revoked before its time: after a 401 one new token is asked for, once.
+
+        True when the refused call is to be tried again at once: with the new token, not with this one.
+        """
+        if status != 401:
+            self._renewed = self._renewed and token != self._token
+            return False
+        if token != self._token:
+            return True
+        again = not self._renewed
+        self._renewed, self._token = True, None
+        return again
 
     async def _bearer(self) -> str:
         async with self._lock:
@@ -121,7 +135,7 @@ class Privy:
             self._base_url + "/oauth/token",
             headers={"Content-Type": "application/x-www-form-urlencoded"},
             content=urlencode(form).encode(),
-            deadline=DEADLINE,
+            deadline=self._deadline,
         )
         if reply.status in (400, 401, 403):
             raise AuthError(f"{reply.url} refuses the OAuth client ({reply.status}); check its id and secret")
@@ -141,10 +155,7 @@ def judge(reply: Reply, has_integration_token: bool) -> Outcome:
     status, said = reply.status, _error(reply)
     detail = f"{status}" + (f" {said['text']}" if said else f", {reply.kind()}")
     if status in (200, 201):
-        try:
-            answer = exact_json.decode(reply.body)
-        except exact_json.NotJSON:
-            answer = None
+        answer = _json(reply)
         if (
             isinstance(answer, dict)
             and isinstance(answer.get("data"), dict)
@@ -169,7 +180,7 @@ def judge(reply: Reply, has_integration_token: bool) -> Outcome:
 def _date(reply: Reply) -> datetime | None:
     try:
         return parsedate_to_datetime(reply.headers.get("date", "")).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -180,18 +191,22 @@ def windows(reply: Reply, now: float) -> tuple[RateWindow, ...]:
         values = [
             reply.headers.get(f"x-ratelimit-{part}-{span}", "") for part in ("limit", "remaining", "reset")
         ]
-        if all(value.isdigit() for value in values):
+        if all(re.fullmatch("[0-9]{1,12}", value) for value in values):
             limit, remaining, reset = (int(value) for value in values)
             found.append(RateWindow(span=span, limit=limit, remaining=remaining, resets_in=reset - now))
     return tuple(found)
 
 
+def _json(reply: Reply) -> Any:
+    try:
+        return reply.json()
+    except Unavailable:
+        return None
+
+
 def _error(reply: Reply) -> dict[str, str] | None:
     """Privy's error envelope in words: its code and the fields named, never the values sent."""
-    try:
-        answer: Any = exact_json.decode(reply.body)
-    except exact_json.NotJSON:
-        return None
+    answer = _json(reply)
     error = answer.get("error") if isinstance(answer, dict) else None
     if not isinstance(error, dict):
         return None

@@ -89,13 +89,17 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Requests counted in the running windows, in flight ones included, and Privy's own word."""
+    """Requests counted in the running windows, in flight ones included, and Privy's own word.
+
+    ``full_until`` is the steady time until which Privy's headers leave nothing, if they do.
+    """
 
     minute: int
     day: int
     day_live: int
     minute_left_seen: int | None
     day_left_seen: int | None
+    full_until: float | None = None
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,9 +152,13 @@ def grant(
     use = usage(connection, account, in_flight, steady)
     room_day = limits.per_day_used() - use.day
     kept = max(0, math.ceil(limits.per_day * limits.reserve) - use.day_live)
-    seen = [left for left in (use.minute_left_seen, use.day_left_seen) if left is not None]
+    if use.day_left_seen is not None:
+        room_day = min(room_day, use.day_left_seen)
+    room_minute = limits.live_per_minute() - use.minute
+    if use.minute_left_seen is not None:
+        room_minute = min(room_minute, use.minute_left_seen)
 
-    live = max(0, min(limits.live_per_minute() - use.minute, room_day, *seen))
+    live = max(0, min(room_minute, room_day))
     room_history = max(0, min(live, limits.history_per_minute() - use.minute, room_day - kept))
     history = min(room_history, pacer.due(steady))
 
@@ -160,6 +168,8 @@ def grant(
         again = _frees_at(connection, account, "day", steady)
     else:
         again = _frees_at(connection, account, "minute", steady)
+    if use.full_until is not None:
+        again = min(again, use.full_until)
     return Grant(live=live, history=history, again_at=max(again, steady + 0.005))
 
 
@@ -172,17 +182,23 @@ def usage(connection: Connection, account: str, in_flight: Mapping[str, int], st
         spent[span, lane] = int(count)
     flying = sum(in_flight.values())
     left: dict[str, int] = {}
-    for span, remaining in connection.execute(
-        select(SEEN.c.span, SEEN.c.remaining).where(SEEN.c.account == account, SEEN.c.resets_at > steady)
+    full_until = None
+    for span, remaining, resets_at in connection.execute(
+        select(SEEN.c.span, SEEN.c.remaining, SEEN.c.resets_at)
+        .where(SEEN.c.account == account, SEEN.c.resets_at > steady)
+        .order_by(SEEN.c.resets_at)
     ):
         # Requests in flight may not have been counted yet when the answer was written.
         left[span] = max(0, remaining - flying)
+        if left[span] == 0:
+            full_until = resets_at
     return Usage(
         minute=sum(spent["minute", lane] for lane in LANES) + flying,
         day=sum(spent["day", lane] for lane in LANES) + flying,
         day_live=spent["day", "live"] + in_flight.get("live", 0),
         minute_left_seen=left.get("minute"),
         day_left_seen=left.get("day"),
+        full_until=full_until,
     )
 
 
@@ -231,22 +247,38 @@ def limits_seen(connection: Connection, account: str) -> dict[str, int]:
 
 
 def recover(connection: Connection, account: str, steady: float) -> None:
-    """After a start: slots from a clock that was ahead count as spent now, so nothing stalls or bursts."""
+    """After a start: the clock may have been set in between, and nothing may burst or stall for that.
+
+    The minute goes on where it was left, as if no time had passed; that costs at most the time since. A
+    day is moved only when it lies ahead of the clock; when it lies too far behind, Privy's headers tell.
+    """
     for span, width in SLOT.items():
-        here = math.floor(steady / width)
-        ahead = (SLOTS.c.account == account) & (SLOTS.c.span == span) & (SLOTS.c.slot > here)
-        rows = connection.execute(
-            select(SLOTS.c.lane, func.sum(SLOTS.c.spent)).where(ahead).group_by(SLOTS.c.lane)
-        ).all()
-        connection.execute(delete(SLOTS).where(ahead))
-        for lane, spent in rows:
-            moved = insert(SLOTS).values(account=account, span=span, lane=lane, slot=here, spent=int(spent))
-            key = (SLOTS.c.account == account) & (SLOTS.c.span == span) & (SLOTS.c.lane == lane)
-            known = connection.execute(
-                update(SLOTS).where(key & (SLOTS.c.slot == here)).values(spent=SLOTS.c.spent + int(spent))
-            )
-            if known.rowcount == 0:
-                connection.execute(moved)
+        its = (SLOTS.c.account == account) & (SLOTS.c.span == span)
+        rows = connection.execute(select(SLOTS.c.lane, SLOTS.c.slot, SLOTS.c.spent).where(its)).all()
+        if not rows:
+            continue
+        shift = math.floor(steady / width) - max(row.slot for row in rows)
+        if shift > 0 and span == "day":
+            continue
+        connection.execute(delete(SLOTS).where(its))
+        connection.execute(
+            insert(SLOTS),
+            [
+                {
+                    "account": account,
+                    "span": span,
+                    "lane": row.lane,
+                    "slot": row.slot + shift,
+                    "spent": row.spent,
+                }
+                for row in rows
+            ],
+        )
+        connection.execute(
+            update(SEEN)
+            .where(SEEN.c.account == account, SEEN.c.span == span)
+            .values(resets_at=SEEN.c.resets_at + shift * width)
+        )
 
 
 def _first_live_slot(span: str, steady: float) -> int:

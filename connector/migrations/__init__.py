@@ -6,7 +6,9 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
+
+MIGRATION_LOCK = 0x70726977  # the advisory lock's number on PostgreSQL
 
 
 def configuration() -> Config:
@@ -20,5 +22,8 @@ def upgrade(engine: Engine) -> None:
     """Apply every missing migration in one transaction."""
     config = configuration()
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            # SQLite's transactions exclude each other anyway.
+            connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": MIGRATION_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
