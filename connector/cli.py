@@ -6,6 +6,8 @@ Command modules are imported when they are called, so that ``--help`` costs no m
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -34,6 +36,23 @@ COMMANDS = {
 }
 
 
+@contextmanager
+def _without_rich() -> Iterator[None]:
+    """Keep httpx and structlog from loading rich, a tenth of a second and 4 MB, for uses that we have not.
+
+    Both foresee that it is not installed. Commands import it when they draw something.
+    """
+    loaded = sys.modules.get("rich")
+    sys.modules["rich"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if loaded is None:
+            del sys.modules["rich"]
+        else:
+            sys.modules["rich"] = loaded
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands' names and short helps, and imports a command when it is needed."""
 
@@ -43,7 +62,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f"connector.commands.{cmd_name}"), cmd_name)
+        with _without_rich():
+            command = getattr(import_module(f"connector.commands.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
 

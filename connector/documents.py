@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, LargeBinary, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, LargeBinary, bindparam, delete, insert, select
 from sqlmodel import Field, SQLModel
 
 from connector import exact_json
@@ -30,6 +29,10 @@ class DocumentRecord(SQLModel, table=True):
 
 
 DOCUMENTS = table_of(DocumentRecord)
+
+_DROP_OLDER = delete(DOCUMENTS).where(
+    DOCUMENTS.c.store == bindparam("its_store"), DOCUMENTS.c.ref == bindparam("its_ref")
+)
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -57,13 +60,8 @@ def keep(connection: Connection, kept: Sequence[Kept]) -> None:
     """Store documents over older ones of the same orders."""
     if not kept:
         return
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement: Any = insert(DOCUMENTS)
-    statement = statement.on_conflict_do_update(
-        index_elements=["store", "ref"],
-        set_={name: statement.excluded[name] for name in ("changed_at", "fetched_at", "feed", "body")},
-    )
-    connection.execute(statement, [msgspec.structs.asdict(one) for one in kept])
+    connection.execute(_DROP_OLDER, [{"its_store": one.store, "its_ref": one.ref} for one in kept])
+    connection.execute(insert(DOCUMENTS), [msgspec.structs.asdict(one) for one in kept])
 
 
 def get(connection: Connection, store: str, ref: str) -> Kept | None:

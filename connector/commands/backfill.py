@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from connector import backfills, loader, quota, status
 from connector.app import App
@@ -21,6 +21,9 @@ from connector.daemon import Daemon
 from connector.errors import UsageError
 from connector.ownership import daemon_pid
 from connector.plan import Plan, plan
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 FOLLOW_SECONDS = 0.5
 
@@ -61,16 +64,14 @@ async def _plans(app: App, since: datetime, until: datetime | None, names: tuple
     for name in names or tuple(app.shops):
         shop = app.shop(name)
         with _bar() as bar:
-            task = bar.add_task(f"reading {name}", total=None, tail="")
-            found.append(
-                await plan(
-                    shop,
-                    quota.limits_of(app.settings.accounts[shop.account]),
-                    since,
-                    until or app.clock.now(),
-                    lambda read, total, bar=bar, task=task: bar.update(task, completed=read, total=total),  # type: ignore[misc]
-                )
-            )
+            task = bar.add_task(f"reading {name}", total=None, tail="") if bar else None
+
+            def tell(read: int, total: int | None, bar: Progress | None = bar, task: Any = task) -> None:
+                if bar:
+                    bar.update(task, completed=read, total=total)
+
+            limits = quota.limits_of(app.settings.accounts[shop.account])
+            found.append(await plan(shop, limits, since, until or app.clock.now(), tell))
     return found
 
 
@@ -139,16 +140,16 @@ async def _follow(app: App, ours: list[int], as_json: bool, stop: asyncio.Event)
     """Show how the backfills stand until all of them are done; 0 when nothing of them failed."""
     began: dict[int, int] = {}
     with _bar() as bar:
-        tasks = {number: bar.add_task("", total=None, tail="") for number in ours}
+        tasks = {number: bar.add_task("", total=None, tail="") for number in ours} if bar else {}
         start = app.clock.steady()
         while True:
             now = await app.db.run(status.collect, app.settings, app.clock)
-            mine = [one for one in now.backfills if one.id in tasks]
-            for one in mine:
+            mine = [one for one in now.backfills if one.id in ours]
+            for one in mine if bar else []:
                 began.setdefault(one.id, one.delivered)
                 sent = one.delivered - began[one.id]
                 rate = sent / max(app.clock.steady() - start, 1.0) * 60
-                bar.update(
+                bar.update(  # type: ignore[union-attr]
                     tasks[one.id],
                     description=one.store,
                     completed=one.delivered + one.skipped + one.failed,
@@ -193,12 +194,17 @@ def _tail(now: status.Status, one: status.BackfillStatus, rate: float) -> str:
     )
 
 
-def _bar() -> Progress:
+def _bar() -> AbstractContextManager[Progress | None]:
+    """A progress bar on stderr; none where nobody looks."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[tail]}"),
     )
-    console = Console(stderr=True)
-    return Progress(*columns, console=console, disable=not console.is_terminal, refresh_per_second=4)
+    return Progress(*columns, console=Console(stderr=True), refresh_per_second=4)

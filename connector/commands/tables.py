@@ -1,13 +1,14 @@
-"""Tables on stdout. Apart from the frame, because rich costs the daemon memory that it has no use for."""
+"""Tables on stdout."""
 
 from __future__ import annotations
-
-from rich.console import Console
-from rich.table import Table
 
 
 def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """A table on stdout, plain when it is no terminal."""
+    # rich costs 5 MB, which `backfill --json` and the daemon have no use for.
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
