@@ -26,6 +26,7 @@ COMMANDS = {
     "preview": "What would be sent for an order, and where each field comes from.",
     "explain": "One order's time-line: what came in, what went out, and why.",
     "failed": "The orders that could not be sent, and why.",
+    "reconcile": "Read a shop again, make good what was missed, and show the sum.",
     "replay": "Send orders again, though unchanged.",
     "adopt": "Accept that a shop has moved to another address.",
     "init": "Write a commented starter configuration.",

@@ -105,22 +105,25 @@ async def read_backfill(shop: Shop, number: int) -> bool:
     return page.more
 
 
-async def look(shop: Shop, refs: Sequence[str], feed: str, *, force: bool = False) -> list[str]:
+async def look(
+    shop: Shop, refs: Sequence[str], feed: str, *, force: bool = False, pace: float = 0.0
+) -> list[str]:
     """Fetch these orders afresh and take them; returns the refs that neither the shop nor we know.
 
-    Raises AuthError and Unavailable.
+    ``pace`` is a pause in seconds after each. Raises AuthError and Unavailable.
     """
     unknown: list[str] = []
-    async with shop.lock:
-        await _verify(shop)
-        for ref in refs:
+    for ref in refs:
+        async with shop.lock:
+            await _verify(shop)
             fetched_at = shop.clock.now()
             document = await shop.adapter.fetch(ref)
             taken = await shop.db.run(_look, shop, ref, document, feed, fetched_at, force)
-            if taken is None:
-                unknown.append(ref)
-            elif taken.waiting:
-                shop.wake()
+        if taken is None:
+            unknown.append(ref)
+        elif taken.waiting:
+            shop.wake()
+        await asyncio.sleep(pace)
     return unknown
 
 
@@ -262,6 +265,7 @@ def _look(
     force: bool,
 ) -> outbox.Accepted | None:
     now, steady = shop.clock.now(), shop.clock.steady()
+    outbox.looked(connection, shop.name, ref, steady)
     if document is not None:
         return take(connection, shop, [document], feed, fetched_at, now, steady, force=force)
     row = outbox.known(connection, shop.name, [ref]).get(ref)

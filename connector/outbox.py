@@ -43,7 +43,8 @@ class OutboxRecord(SQLModel, table=True):
 
     ``due_at`` is the steady time before which it is not tried again. ``told_*`` describe what Privy
     confirmed last; ``told_live`` is null until then, and true once a body without initial_sync was
-    confirmed. ``told_addresses`` names the addresses that Privy may hold.
+    confirmed. ``told_addresses`` names the addresses that Privy may hold. ``looked_at`` is the steady time at
+    which an open order was last fetched on its own.
     """
 
     __tablename__ = "outbox"
@@ -81,6 +82,7 @@ class OutboxRecord(SQLModel, table=True):
     financial_status: str | None = None
     fulfillment_status: str | None = None
     settled: bool = False
+    looked_at: float | None = Field(default=None, sa_type=Float)
     addresses: str = ""
     claimed_at: float | None = Field(default=None, sa_type=Float)
     claimed_hash: str | None = None
@@ -330,3 +332,10 @@ def counts(connection: Connection, store: str | None = None) -> list[Row[Any]]:
     if store is not None:
         query = query.where(OUTBOX.c.store == store)
     return list(connection.execute(query))
+
+
+def looked(connection: Connection, store: str, ref: str, steady: float) -> None:
+    """Note that an order was fetched on its own at this moment."""
+    connection.execute(
+        update(OUTBOX).where(OUTBOX.c.store == store, OUTBOX.c.ref == ref).values(looked_at=steady)
+    )

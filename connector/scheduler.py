@@ -14,11 +14,13 @@ from connector.app import App
 from connector.delivery import Sender, deliver
 from connector.errors import AuthError, StateError, Unavailable
 from connector.feeds import Shop, poll, read_backfill
+from connector.reconcile import look_at_open, reconcile
 
 log = structlog.get_logger()
 
 LOOK_FOR_BACKFILLS = 2.0  # seconds
 IDLE = 60.0  # seconds after which an account without work is looked at all the same
+OPEN_SPAN = timedelta(days=60)  # an order older than this is not looked after on its own any more
 READ_AGAIN = 30.0  # seconds before a backfill whose shop failed is tried again
 
 
@@ -52,6 +54,7 @@ class Timetable:
                 coalesce=True,
                 misfire_grace_time=None,
             )
+            self._reconcile_at(name, shop)
         for name in app.senders:
             self._deliver_at(name, None)
         self._scheduler.add_job(
@@ -108,6 +111,8 @@ class Timetable:
     async def _guarded(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
+        except (AuthError, Unavailable) as error:
+            log.warning("unit.waits", unit=name, error=str(error))
         except StateError as error:
             log.error("database.fault", unit=name, error=str(error))
         except Exception:
@@ -148,6 +153,36 @@ class Timetable:
     def _wake(self, account: str) -> None:
         if account not in self._running and not self._stopping.is_set():
             self._deliver_at(account, 0.0)
+
+    def _reconcile_at(self, name: str, shop: Shop) -> None:
+        """Reading again by itself, at a time of its own for each store."""
+        settings = self._app.settings.stores[name].reconcile
+        pace = 60.0 / settings.per_minute
+        most = max(1, int(settings.open_every.total_seconds() / pace))
+
+        async def recent() -> None:
+            if shop.adapter.traits.history:
+                until = self._app.clock.now()
+                done = await reconcile(shop, until - settings.span, until, pace=pace)
+                log.info("shop.reconciled", store=name, listed=done.listed, brought_in=done.brought_in)
+
+        async def unsettled() -> None:
+            await look_at_open(shop, self._app.clock.now() - OPEN_SPAN, most, pace=pace)
+
+        for unit, work, every in (
+            ("recent", recent, settings.every),
+            ("open", unsettled, settings.open_every),
+        ):
+            self._scheduler.add_job(
+                self._unit,
+                "interval",
+                [f"reconcile.{unit}:{name}", work],
+                seconds=every.total_seconds(),
+                jitter=min(600, int(every.total_seconds() / 4)),
+                max_instances=1,
+                coalesce=True,
+                misfire_grace_time=None,
+            )
 
     async def _look_for_backfills(self) -> None:
         for backfill in await self._app.db.run(backfills.every, "reading"):

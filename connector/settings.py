@@ -146,6 +146,21 @@ class AccountSettings(StrictModel):
         return web_address(url, insecure_http=info.data.get("insecure_http", True))
 
 
+class ReconcileSettings(StrictModel):
+    """How a store is read again by itself, so that what was missed or changed silently is made good."""
+
+    every: Annotated[Duration, at_least("1m")] = Field(
+        "24h", validate_default=True, description="How often the last days are read again."
+    )
+    span: Annotated[Duration, at_least("1h")] = Field(
+        "14d", validate_default=True, description="How many days back orders are read again."
+    )
+    open_every: Annotated[Duration, at_least("10s")] = Field(
+        "1h", validate_default=True, description="How often orders not yet in an end state are fetched again."
+    )
+    per_minute: int = Field(20, ge=1, description="At most so many requests a minute to the shop for it.")
+
+
 class StoreSettings(StrictModel):
     """One shop. ``credentials`` and ``options`` are models of its platform's adapter: see store_model."""
 
@@ -170,12 +185,13 @@ class StoreSettings(StrictModel):
     live_from: PastTime | None = Field(
         None, description="Orders placed before are history and set off no mail; default: when first seen."
     )
-    live_window: Annotated[Duration, at_least("1m")] = Field(
+    live_window: Annotated[Duration, at_least("1s")] = Field(
         "24h", validate_default=True, description="A live order that waited longer is sent as history."
     )
     historical_updates: Literal["history", "live"] = Field(
         "history", description="How later updates of historical orders are sent."
     )
+    reconcile: ReconcileSettings = Field(default_factory=lambda: ReconcileSettings())
     mapping: MappingSettings = Field(default_factory=lambda: MappingSettings())
 
     @field_validator("url")

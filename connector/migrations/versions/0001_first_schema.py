@@ -82,6 +82,7 @@ def upgrade() -> None:
         sa.Column("financial_status", sa.String(), nullable=True),
         sa.Column("fulfillment_status", sa.String(), nullable=True),
         sa.Column("settled", sa.Boolean(), nullable=False),
+        sa.Column("looked_at", sa.Float(), nullable=True),
         sa.Column("addresses", sa.String(), nullable=False),
         sa.Column("claimed_at", sa.Float(), nullable=True),
         sa.Column("claimed_hash", sa.String(), nullable=True),
