@@ -126,6 +126,26 @@ class Database:
         except DBAPIError as error:
             raise StateError(_told("the database", error)) from None
 
+    async def scrub(self) -> None:
+        """Leave nothing of deleted rows in SQLite's files: their pages are overwritten on deletion already,
+        this empties the write-ahead log. PostgreSQL's own vacuum does the same in its own time.
+
+        Raises StateError when another process reads all the while.
+        """
+
+        def inside() -> bool:
+            connection = self.engine.raw_connection()
+            try:
+                busy = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                connection.close()
+            return bool(busy)
+
+        if self.is_sqlite and await asyncio.get_running_loop().run_in_executor(self._threads, inside):
+            raise StateError(
+                "the database is read by another process; what was purged is gone, its log is not yet"
+            )
+
     def close(self) -> None:
         """Finish running transactions and close every connection."""
         self._threads.shutdown(wait=True)
