@@ -88,18 +88,10 @@ def claim(
     claims = [_claim(row, rules[row.store], now) for row in rows]
     if claims:
         connection.execute(
-            update(OUTBOX)
-            .where(OUTBOX.c.store == bindparam("its_store"), OUTBOX.c.ref == bindparam("its_ref"))
-            .values(
-                claimed_at=steady,
-                claimed_hash=OUTBOX.c.hash,
-                claimed_lane=bindparam("its_lane"),
-                attempts=OUTBOX.c.attempts + 1,
-                maybe=True,
-                told_addresses=bindparam("its_addresses"),
-            ),
+            _CLAIM,
             [
                 {
+                    "its_claimed_at": steady,
                     "its_store": one.store,
                     "its_ref": one.ref,
                     "its_lane": one.lane,
@@ -267,6 +259,20 @@ def _parameters(one: Settled, now: datetime, steady: float) -> dict[str, Any]:
     else:
         values |= {"its_hash": claim.hash, "its_reason": one.detail, "its_maybe": claim.maybe_before}
     return values
+
+
+_CLAIM = (
+    update(OUTBOX)
+    .where(OUTBOX.c.store == bindparam("its_store"), OUTBOX.c.ref == bindparam("its_ref"))
+    .values(
+        claimed_at=bindparam("its_claimed_at"),
+        claimed_hash=OUTBOX.c.hash,
+        claimed_lane=bindparam("its_lane"),
+        attempts=OUTBOX.c.attempts + 1,
+        maybe=True,
+        told_addresses=bindparam("its_addresses"),
+    )
+)
 
 
 def _settle_statements() -> dict[str, Any]:

@@ -25,6 +25,7 @@ from connector import exact_json
 from connector.errors import AuthError, Unavailable
 
 USER_AGENT = "privy-connector (+https://github.com/privy-connector)"
+_HEADERS = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 MAX_BODY = 64 * 1024 * 1024
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0  # real shops answer a page of 100 orders in seconds; 5 s is known to be too short
@@ -77,7 +78,6 @@ class Http:
         self._client = client or HttpxAiohttpClient(
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
             limits=httpx.Limits(max_connections=200, max_keepalive_connections=100),
-            headers={"User-Agent": USER_AGENT},
             follow_redirects=False,
         )
 
@@ -109,9 +109,11 @@ class Http:
         place = _without_query(url)
         try:
             async with asyncio.timeout(deadline):
-                request = self._client.build_request(
-                    method, url, params=params, headers=headers, content=content
+                # Built here: the client's own build_request merges what we never set, at twice the cost.
+                request = httpx.Request(
+                    method, url, params=params, headers=_HEADERS | dict(headers or {}), content=content
                 )
+                request.headers.encoding = "ascii"  # all of them are; else each reading guesses anew
                 response = await self._client.send(request, auth=auth, stream=True)
                 try:
                     chunks: list[bytes] = []
