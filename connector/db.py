@@ -166,7 +166,7 @@ def _sqlite_engine(path: Path) -> Engine:
             "synchronous=FULL",
             "foreign_keys=ON",
             "secure_delete=ON",
-            "cache_size=-4096",
+            "cache_size=-1024",  # KiB; the operating system caches the file anyway
             "journal_size_limit=16777216",
         ):
             connection.execute(f"PRAGMA {pragma}")
