@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 
 import msgspec
-from sqlalchemy import Connection, Float, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import BigInteger, Connection, Float, bindparam, delete, func, insert, or_, select, update
 from sqlmodel import Field, SQLModel
 
 from connector.db import table_of
@@ -32,7 +32,7 @@ class SlotRecord(SQLModel, table=True):
     account: str = Field(primary_key=True)
     span: str = Field(primary_key=True)
     lane: str = Field(primary_key=True)
-    slot: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    slot: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
     spent: int
 
 

@@ -132,7 +132,7 @@ def upgrade() -> None:
         sa.Column("account", sa.String(), nullable=False),
         sa.Column("span", sa.String(), nullable=False),
         sa.Column("lane", sa.String(), nullable=False),
-        sa.Column("slot", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("slot", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("spent", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("account", "span", "lane", "slot"),
     )

@@ -1,0 +1,193 @@
+"""Claiming and settling: the order of the lanes, one request an order, and what a crash leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from connector import claims, events, quota, stores
+from connector.claims import Claim
+from tests.state import MINUTE, NOW, State, old, open_state, version
+
+ACTIVE = ("acme", "zeta")
+
+
+@pytest.fixture
+def state(database_url: str) -> Iterator[State]:
+    with open_state(database_url) as opened:
+        yield opened
+
+
+def refs(found: list[Claim]) -> list[str]:
+    return [claim.ref for claim in found]
+
+
+def usage(state: State) -> quota.Usage:
+    flying = state.do(claims.in_flight, "main")
+    return state.do(quota.usage, "main", flying, state.clock.steady())
+
+
+def test_live_orders_go_first_oldest_first_then_history_newest_first(state: State) -> None:
+    state.accept(
+        old("1", placed_at=NOW - timedelta(days=40)),
+        old("2", placed_at=NOW - timedelta(days=30)),
+        old("3", placed_at=NOW - timedelta(days=35)),
+        version("4", placed_at=NOW - 2 * MINUTE),
+        version("5", placed_at=NOW - 3 * MINUTE),
+    )
+    assert refs(state.claim()) == ["5", "4", "2", "3", "1"]
+
+
+def test_no_more_is_claimed_than_the_quota_grants(state: State) -> None:
+    state.accept(*(version(str(n)) for n in range(1, 4)), *(old(str(n)) for n in range(11, 20)))
+    assert len(state.claim(grant=quota.Grant(live=5, history=1, again_at=0.0))) == 4
+    assert len(state.claim(grant=quota.Grant(live=2, history=9, again_at=0.0))) == 2
+    assert len(state.claim(3)) == 3
+    assert state.claim(0) == []
+
+
+def test_one_request_an_order_is_in_flight(state: State) -> None:
+    state.accept(version("1"))
+    [claim] = state.claim()
+    assert state.claim() == []
+    state.settle(claim, "later")
+    assert refs(state.claim()) == ["1"]
+
+
+def test_resting_stores_wait_and_others_go_on(state: State) -> None:
+    state.accept(version("1"))
+    state.accept(version("2"), store="zeta")
+    assert refs(state.claim(resting=("acme",))) == ["2"]
+
+
+def test_an_order_is_not_tried_again_before_its_time(state: State) -> None:
+    state.accept(version("1"))
+    state.settle(state.claim()[0], "later", delay=30.0)
+    due = state.clock.steady() + 30.0
+    assert state.do(claims.next_due, "main", ACTIVE) == due
+    assert state.claim() == []
+    state.clock.forward(30)
+    assert state.do(claims.any_due, "main", ACTIVE, state.clock.steady())
+    assert refs(state.claim()) == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "left"),
+    [("delivered", "delivered"), ("later", "waiting"), ("prevented", "waiting"), ("refused", "failed")],
+)
+def test_each_outcome_leaves_its_state(state: State, outcome: str, left: str) -> None:
+    state.accept(version("1"))
+    state.settle(state.claim()[0], outcome, detail="so it was")
+    row = state.row("1")
+    assert (row.state, row.claimed_at, row.maybe) == (left, None, False)
+    assert row.told_live is (True if outcome == "delivered" else None)
+    assert row.reason == ("so it was" if outcome == "refused" else "")
+    assert usage(state).minute == (0 if outcome == "prevented" else 1)
+    assert state.do(events.timeline, "acme", "1")[-1].detail.endswith("so it was")
+
+
+def test_an_answer_that_never_came_means_maybe_stored(state: State) -> None:
+    state.accept(version("1"))
+    assert state.row("1").maybe is False
+    [claim] = state.claim()
+    assert state.row("1").maybe is True
+    state.settle(claim, "later", maybe=True)
+    assert state.row("1").maybe is True
+    [again] = state.claim()
+    assert (again.maybe_before, again.attempts) == (True, 2)
+    state.settle(again, "refused")
+    assert state.row("1").maybe is True
+    state.accept(version("1", total=96, changed_at=NOW))
+    state.settle(state.claim()[0])
+    assert state.row("1").maybe is False
+
+
+def test_a_refusal_of_an_older_version_leaves_the_newer_waiting(state: State) -> None:
+    state.accept(version("1"))
+    [claim] = state.claim()
+    state.accept(version("1", total=96, changed_at=NOW))
+    state.settle(claim, "refused", detail="422")
+    assert (state.row("1").state, state.row("1").reason) == ("waiting", "")
+
+
+def test_after_a_crash_claimed_orders_count_as_spent_and_are_sent_again(state: State) -> None:
+    state.accept(version("1"), version("2"), old("3"))
+    assert refs(state.claim(2)) == ["1", "2"]
+    assert usage(state).minute == 2
+    state.clock.forward(5)
+    assert state.recover() == 2
+    assert state.do(claims.in_flight, "main") == {}
+    assert usage(state).minute == 2
+    assert state.row("1").maybe is True
+    assert refs(state.claim()) == ["1", "2", "3"]
+    assert [one.outcome for one in state.do(events.timeline, "acme", "1")] == ["waiting", "unknown"]
+
+
+def test_after_a_crash_the_newest_state_is_sent_though_privy_was_told_it_before(state: State) -> None:
+    state.accept(version("1"))
+    state.settle(state.claim()[0])
+    state.accept(version("1", total=96, changed_at=NOW))
+    state.claim()
+    state.recover()
+    state.accept(version("1", changed_at=NOW + MINUTE))
+    [claim] = state.claim()
+    assert claim.hash == version("1").hash
+
+
+def test_a_start_cuts_waits_from_a_clock_that_was_ahead(state: State) -> None:
+    state.accept(version("1"))
+    state.settle(state.claim()[0], "later", delay=1800.0)
+    state.clock.forward(-86_400)
+    state.recover()
+    assert state.do(claims.next_due, "main", ACTIVE) == state.clock.steady() + 1800.0
+
+
+def test_the_numbering_is_fixed_when_the_first_order_goes_out(state: State) -> None:
+    def numbering(store: str) -> str | None:
+        found = state.do(stores.facts, store)
+        assert found is not None
+        return found.numbering
+
+    state.accept(version("1"))
+    assert numbering("acme") is None
+    state.claim(numbering="offset 1000")
+    assert (numbering("acme"), numbering("zeta")) == ("offset 1000", None)
+    state.accept(version("2"))
+    state.claim(numbering="native")
+    assert numbering("acme") == "offset 1000"
+
+
+def test_history_is_flagged_and_live_is_not(state: State) -> None:
+    state.accept(version("1"), old("2"))
+    assert [claim.initial_sync for claim in state.claim()] == [False, True]
+
+
+def test_a_live_order_that_waited_too_long_is_flagged(state: State) -> None:
+    state.accept(version("1"))
+    state.clock.forward(86_400)
+    [claim] = state.claim()
+    assert claim.initial_sync
+    state.settle(claim)
+    assert state.row("1").told_live is False
+
+
+def test_an_order_that_went_out_live_stays_live(state: State) -> None:
+    state.accept(version("1"))
+    state.settle(state.claim()[0])
+    state.clock.forward(7 * 86_400)
+    state.accept(version("1", total=96, changed_at=NOW + timedelta(days=6)))
+    assert [claim.initial_sync for claim in state.claim()] == [False]
+
+
+def test_addresses_that_privy_may_hold_are_remembered_from_the_claim_on(state: State) -> None:
+    state.accept(version("1", addresses="billing_address"))
+    [claim] = state.claim()
+    assert state.row("1").told_addresses == "billing_address"
+    state.accept(version("1", total=96, changed_at=NOW, addresses="shipping_address"))
+    state.settle(claim, "later", maybe=True)
+    [again] = state.claim()
+    assert state.row("1").told_addresses == "billing_address shipping_address"
+    state.settle(again)
+    assert state.row("1").told_addresses == "shipping_address"
