@@ -35,6 +35,13 @@ _RESOLVERS = (
 )
 
 
+# What means something to YAML within braces; characters of the private use area stand for it meanwhile.
+_PUNCTUATION = "{}[],:#&*!|>%@`"
+_VEIL = {ord(sign): 0xF100 + index for index, sign in enumerate(_PUNCTUATION)}
+_UNVEIL = {veil: sign for sign, veil in _VEIL.items()}
+_REFERENCE = re.compile(r"\$\{(?:[^{}\"'\n]|\$\{[^{}\n]*\})*\}")
+
+
 class CoreLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml is optional
     """PyYAML's parser with YAML 1.2's core schema."""
 
@@ -65,7 +72,7 @@ def read(text: str, file: str) -> Tree:
     """The one YAML document in ``text``; ``file`` is how messages call it."""
     tree = Tree(file)
     try:
-        node = yaml.compose(text, Loader=CoreLoader)
+        node = yaml.compose(_veiled(text), Loader=CoreLoader)
         if node is not None:
             tree.value = _Builder(tree).value(node, ())
     except yaml.MarkedYAMLError as error:
@@ -144,6 +151,7 @@ class _Builder:
             if key.tag == f"{_CORE}merge":
                 sources += value.value if isinstance(value, yaml.SequenceNode) else [value]
             elif isinstance(key, yaml.ScalarNode):
+                key.value = _unveiled(key.value)
                 yield key, value, merged
             else:
                 self._problem(key, path, "a key must be a text; write it in quotes if it begins with { or [")
@@ -162,6 +170,19 @@ class _Builder:
         self.tree.problems.append(Problem(f"{self.tree.file}:{_line(node)}", dotted(path), what))
 
 
+def _veiled(text: str) -> str:
+    """The text with the punctuation inside of ``${…}`` out of the parser's sight, at unchanged places.
+
+    ``{key: ${NAME}}`` is no YAML: within braces and brackets a brace ends a plain text. Yet it is what
+    everybody writes.
+    """
+    return _REFERENCE.sub(lambda match: match[0].translate(_VEIL), text)
+
+
+def _unveiled(text: str) -> str:
+    return text.translate(_UNVEIL)
+
+
 def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
@@ -170,7 +191,7 @@ def _scalar(node: yaml.Node) -> str | int | float | bool | None:
     text = str(node.value)
     match node.tag.removeprefix(_CORE):
         case "str" | "merge":
-            return text
+            return _unveiled(text)
         case "null":
             return None
         case "bool" if text.lower() in ("true", "false"):

@@ -609,3 +609,27 @@ def test_a_thousand_stores_load_and_are_checked_against_each_other(write: Write)
     )
     path = write(GOOD[: GOOD.index("  acme:")] + stores)
     assert len(load(path, now=NOW).settings.stores) == 1000
+
+
+def test_references_may_stand_inside_of_braces_and_brackets(tmp_path: Path) -> None:
+    path = tmp_path / "connector.yaml"
+    path.write_text(
+        "accounts:\n"
+        "  main: {token: ${TOKEN_A}, quota: {per_minute: ${RATE:-60}, reserve_for_live: 10%}}\n"
+        "stores:\n"
+        "  acme:\n"
+        "    platform: woocommerce\n"
+        "    url: https://shop.acme.example\n"
+        "    credentials: {consumer_key: ${KEY_A}, consumer_secret: ${file:${FOLDER_A}/secret}}\n"
+        "    account: main\n"
+        "    webhook_secret: [${HOOK_A:-a,b: c}, 'plain ${KEY_A}']\n"
+    )
+    path.chmod(0o600)
+    (tmp_path / "secret").write_text("cs_1\n")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"TOKEN_A": "privy_1", "KEY_A": "ck_1", "FOLDER_A": str(tmp_path)}.items():
+            patch.setenv(name, value)
+        store = load(path).settings.stores["acme"]
+    assert store.credentials.consumer_key.get_secret_value() == "ck_1"  # type: ignore[attr-defined]
+    assert store.credentials.consumer_secret.get_secret_value() == "cs_1"  # type: ignore[attr-defined]
+    assert [secret.get_secret_value() for secret in store.webhook_secret] == ["a,b: c", "plain ck_1"]
