@@ -252,12 +252,12 @@ def _same(row: Row[Any], version: Version, state: str) -> bool:
     """Whether taking the version would change nothing that matters.
 
     What Privy refused stays failed, and what an operator discarded stays discarded, until the order
-    itself changes: reading the same version again is no reason to send it again.
+    itself changes: reading the same version again is no reason to send it again. What was set aside
+    stays so under another mapping too.
     """
-    if row.hash == version.hash and (
-        (row.state == "failed" and row.hash is not None)
-        or (row.rule in (DISCARDED, FORGOTTEN) and row.changed_at == version.changed_at)
-    ):
+    if row.rule in (DISCARDED, FORGOTTEN) and row.changed_at == version.changed_at:
+        return True
+    if row.state == "failed" and row.hash is not None and row.hash == version.hash:
         return True
     if (row.state, row.rule, row.reason, row.notes) != (state, version.rule, version.reason, version.notes):
         return False
