@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -111,7 +112,11 @@ class Http:
             async with asyncio.timeout(deadline):
                 # Built here: the client's own build_request merges what we never set, at twice the cost.
                 request = httpx.Request(
-                    method, url, params=params, headers=_HEADERS | dict(headers or {}), content=content
+                    method,
+                    _address(url),
+                    params=params,
+                    headers=_HEADERS | dict(headers or {}),
+                    content=content,
                 )
                 request.headers.encoding = "ascii"  # all of them are; else each reading guesses anew
                 response = await self._client.send(request, auth=auth, stream=True)
@@ -184,6 +189,11 @@ def _passing(error: Exception) -> bool:
     return isinstance(error, Unavailable) and error.retry_after is None
 
 
+# A process calls few addresses very often; refs of single orders pass through.
+_address = lru_cache(maxsize=256)(httpx.URL)
+
+
+@lru_cache(maxsize=256)
 def _without_query(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
