@@ -131,11 +131,12 @@ class Client:
 
 
 def decoded(reply: Reply) -> Any:
-    """The JSON of a 200, also when PHP printed warnings around it.
+    """The JSON of a 200, also when PHP printed warnings before it.
 
     A warning can hold brackets itself, so besides the first bracket each line that begins with one is
-    tried. WordPress writes its JSON in one line: a part of a cut-off document is never taken for the
-    whole. Raises Unavailable when nothing complete is found.
+    tried. Nothing may follow the JSON: web pages are full of scripts with a ``[]`` in them, which must not
+    pass for an empty list. WordPress writes its JSON in one line, so that the rest of a document never
+    passes for the whole. Raises Unavailable when nothing complete is found.
     """
     body = reply.body
     try:
@@ -144,9 +145,8 @@ def decoded(reply: Reply) -> Any:
         starts = [min((at for at in (body.find(b"["), body.find(b"{")) if at >= 0), default=len(body))]
         starts += [match.end() for match in _LINE_STARTS.finditer(body)]
     for start in starts:
-        closing = b"]" if body[start : start + 1] == b"[" else b"}"
         try:
-            return exact_json.decode(body[start : body.rfind(closing) + 1])
+            return exact_json.decode(body[start:])
         except exact_json.NotJSON:
             continue
     return reply.json()  # raises, naming what came instead

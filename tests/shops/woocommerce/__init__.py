@@ -24,8 +24,8 @@ saved and the ``Date`` header. OAuth timestamps are always judged by real time.
 ``storage="legacy"`` sorts by local time and moves ``date_modified`` only on a change of status or a refund.
 
 **Faults.** ``fail(kind, times=1, path="")`` for the next requests (``times=None``: from now on; ``path``:
-only where the path contains it), ``calm()`` ends them all. Kinds: see ``faults.KINDS``. ``shop.latency`` is
-seconds per request, ``shop.heaviest`` the largest ``per_page`` that does not time out.
+a regular expression that the path must match), ``calm()`` ends them all. Kinds: see ``faults.KINDS``.
+``shop.latency`` is seconds per request, ``shop.heaviest`` the largest ``per_page`` that does not time out.
 
 **Looking in.** ``shop.requests`` holds (method, path, parameters) of the latest requests;
 ``shop.before_request`` is called ahead of each, to change the shop between two pages.

@@ -74,7 +74,8 @@ class _Faulty:
         if shop.latency:
             await asyncio.sleep(shop.latency)
         kind = self._next_fault(path)
-        if kind is None and int(request.query_params.get("per_page", "10")) > shop.heaviest:
+        per_page = request.query_params.get("per_page", "")
+        if kind is None and per_page.isdecimal() and shop.heaviest < int(per_page) <= 100:
             kind = "504"
         if kind == "hang":
             while (await receive())["type"] != "http.disconnect":
@@ -91,7 +92,7 @@ class _Faulty:
     def _next_fault(self, path: str) -> str | None:
         with self._shop.lock:
             for fault in self._shop.faults:
-                if fault.path in path:
+                if fault.meets(path):
                     if fault.times is not None:
                         fault.times -= 1
                         if not fault.times:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 KINDS = {
@@ -24,11 +25,15 @@ KINDS = {
 
 @dataclass
 class Fault:
-    """A fault still to happen ``times`` times (None: always) to requests whose path contains ``path``."""
+    """A fault still to happen ``times`` times (None: always) to requests whose path matches ``path``."""
 
     kind: str
     times: int | None
     path: str
+
+    def meets(self, path: str) -> bool:
+        """Whether a request for this path fails."""
+        return re.search(self.path, path) is not None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
