@@ -20,4 +20,7 @@ def encode(value: Any) -> bytes:
 
 def decode(text: bytes | str) -> Any:
     """The JSON text as Python values, fractions as Decimal. Raises NotJSON."""
-    return _decoder.decode(text)
+    try:
+        return _decoder.decode(text)
+    except (UnicodeDecodeError, RecursionError, ArithmeticError) as error:
+        raise NotJSON(f"JSON that cannot be read ({type(error).__name__})") from None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import Connection
 
-from connector import claims, events, quota, stores
+from connector import claims, events, outbox, quota, stores
 from connector.claims import Claim
-from tests.state import MINUTE, NOW, State, old, open_state, version
+from tests.state import AMPLE, MINUTE, NOW, State, old, open_state, sending_rules, version
 
 ACTIVE = ("acme", "zeta")
 
@@ -191,3 +194,34 @@ def test_addresses_that_privy_may_hold_are_remembered_from_the_claim_on(state: S
     assert state.row("1").told_addresses == "billing_address shipping_address"
     state.settle(again)
     assert state.row("1").told_addresses == "shipping_address"
+
+
+async def test_a_page_that_is_being_taken_and_a_claim_do_not_cross(state: State) -> None:
+    """Else Privy would be sent a state that the outbox has just left, and never be told of the return."""
+    state.accept(version("1"))
+    state.settle(state.claim()[0])
+    state.accept(version("1", total=96, changed_at=NOW))
+    reading, go_on = threading.Event(), threading.Event()
+
+    def take(connection: Connection) -> None:
+        rows = outbox.known(connection, "acme", ["1"])
+        reading.set()
+        assert go_on.wait(30)
+        back = version("1", changed_at=NOW + MINUTE)
+        clock = state.clock
+        outbox.accept(connection, "acme", "main", [back], rows, now=clock.now(), steady=clock.steady())
+
+    def claim(connection: Connection) -> list[Claim]:
+        steady, rules = state.clock.steady(), {"acme": sending_rules()}
+        return claims.claim(
+            connection, "main", rules, AMPLE, resting=(), fixed=(), now=NOW, steady=steady, most=9
+        )
+
+    taking = asyncio.create_task(state.db.run(take))
+    await asyncio.to_thread(reading.wait)
+    claiming = asyncio.create_task(state.db.run(claim))
+    await asyncio.wait([claiming], timeout=0.3)  # PostgreSQL answers at once, SQLite after the page
+    go_on.set()
+    await taking
+    assert await claiming == []
+    assert state.row("1").state == "delivered"
