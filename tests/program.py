@@ -1,0 +1,224 @@
+"""The program as its operators use it: a folder with a configuration, and processes of the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from connector import exact_json, loader, payload, registry
+from connector.app import numbering_of
+from connector.http import Http
+from connector.mapping import Mapped, Mapper
+from connector.order import Document
+from tests.privy import RunningSandbox
+from tests.shops.woocommerce import Shop
+
+KEY, SECRET = "ck_test", "cs_test"
+STORE = "acme"
+LONGEST = 60.0  # seconds; no command of these tests takes nearly as long
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that came to its end, with its exit code and what it printed."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON document on stdout."""
+        return exact_json.decode(self.stdout.encode())
+
+
+@dataclass(frozen=True)
+class Running:
+    """A command under way; what it prints goes to two files."""
+
+    process: asyncio.subprocess.Process
+    out: Path
+    err: Path
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to a process that still runs."""
+        self.process.send_signal(number)
+
+    async def end(self) -> Finished:
+        """Wait for the end."""
+        code = await asyncio.wait_for(self.process.wait(), LONGEST)
+        return Finished(code, self.out.read_text(), self.err.read_text())
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The events of this name in the log so far."""
+        lines = self.err.read_bytes().splitlines()
+        found = [exact_json.decode(line) for line in lines if line.startswith(b"{") and line.endswith(b"}")]
+        return [event for event in found if event.get("event") == name]
+
+    async def until_event(self, name: str, count: int = 1) -> dict[str, Any]:
+        """Wait for the ``count``-th event of this name."""
+        await until(lambda: len(self.events(name)) >= count or self.process.returncode is not None)
+        found = self.events(name)
+        assert len(found) >= count, f"no {name}: {self.err.read_text()}"
+        return found[count - 1]
+
+
+class Program:
+    """One operator's folder. ``configuration`` may be changed; ``write`` puts it into its file."""
+
+    def __init__(self, folder: Path, *, shop: str, privy: str, token: str) -> None:
+        self.folder = folder
+        self.variables = {"SHOP_KEY": KEY, "SHOP_SECRET": SECRET, "PRIVY_TOKEN": token}
+        self.configuration: dict[str, Any] = {
+            "database": "sqlite:///connector.db",
+            "accounts": {
+                "main": {
+                    "token": "${PRIVY_TOKEN}",
+                    "base_url": privy,
+                    "quota": {"per_minute": 60_000, "per_day": 10_000_000},
+                }
+            },
+            "stores": {
+                STORE: {
+                    "platform": "woocommerce",
+                    "url": shop,
+                    "credentials": {"consumer_key": "${SHOP_KEY}", "consumer_secret": "${SHOP_SECRET}"},
+                    "options": {"authentication": "basic"},
+                    "account": "main",
+                    "poll": "1s",
+                    "mapping": {"default_phone_region": "US"},
+                }
+            },
+        }
+        self.write()
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "connector.yaml"
+
+    @property
+    def store(self) -> dict[str, Any]:
+        """The store's part of the configuration."""
+        found: dict[str, Any] = self.configuration["stores"][STORE]
+        return found
+
+    def write(self) -> None:
+        """Write the configuration."""
+        self.path.write_text(yaml.safe_dump(self.configuration, sort_keys=False))
+
+    async def start(self, *arguments: str) -> Running:
+        """Start the command line as a process of its own, in the folder."""
+        number = len(list(self.folder.glob("*.out")))
+        out, err = self.folder / f"{number:03}.out", self.folder / f"{number:03}.err"
+        with out.open("wb") as stdout, err.open("wb") as stderr:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "connector", *arguments,
+                stdin=asyncio.subprocess.DEVNULL, stdout=stdout, stderr=stderr,
+                cwd=self.folder, env={"PATH": os.environ["PATH"], **self.variables},
+            )  # fmt: skip
+        return Running(process, out, err)
+
+    async def __call__(self, *arguments: str) -> Finished:
+        """Run a command to its end; whatever it is told, it never answers with a traceback."""
+        finished = await (await self.start(*arguments)).end()
+        assert "Traceback" not in finished.stderr, finished.stderr
+        return finished
+
+    async def good(self, *arguments: str) -> Finished:
+        """Run a command that must succeed."""
+        finished = await self(*arguments)
+        assert finished.code == 0, f"{arguments}: {finished.code}: {finished.stdout}{finished.stderr}"
+        return finished
+
+    @asynccontextmanager
+    async def daemon(self) -> AsyncIterator[Running]:
+        """``connector run``, once it has started; told to stop at the end of the block."""
+        running = await self.start("run")
+        try:
+            await running.until_event("daemon.started")
+            yield running
+        finally:
+            if running.process.returncode is None:
+                running.signal(signal.SIGTERM)
+            finished = await running.end()
+        assert "Traceback" not in finished.stderr, finished.stderr
+        assert finished.stdout == ""
+
+    async def live_from(self) -> datetime:
+        """Since when the store is live."""
+        status = (await self.good("status", "--json")).json
+        return datetime.fromisoformat(status["stores"][0]["live_from"])
+
+    def printed(self) -> str:
+        """Everything that any process printed here so far."""
+        return "\n".join(file.read_text() for file in sorted(self.folder.glob("[0-9]*.[oe][ur][tr]")))
+
+
+class Truth:
+    """What Privy should hold: each order's newest document at the shop, by the program's own mapping."""
+
+    def __init__(self, program: Program, shop: Shop, sandbox: RunningSandbox) -> None:
+        self._shop = shop
+        self._sandbox = sandbox
+        settings = loader.load(program.path).settings
+        store = settings.stores[STORE]
+        self._adapter = registry.adapter(store.platform)(
+            url=store.url, credentials=store.credentials, options=store.options, http=Http()
+        )
+        self._mapper = Mapper(store.mapping, numbering_of(settings)[STORE])
+
+    def expected(self, number: int, *, told: bool) -> dict[str, Any] | None:
+        """The payload of an order as the shop has it now; None when a rule skips it."""
+        body = exact_json.decode(exact_json.encode(self._shop.order(number)))
+        order = self._adapter.parse(Document(ref=str(number), changed_at=datetime.now(UTC), body=body))
+        mapped = self._mapper.map(order, body, told=told)
+        if not isinstance(mapped, Mapped):
+            return None
+        content: dict[str, Any] = exact_json.decode(exact_json.encode(mapped.payload))
+        return content
+
+    def sent(self, number: int) -> dict[str, Any] | None:
+        """The body that Privy stored last for an order, without ``initial_sync``."""
+        bodies = [one.body for one in self._sandbox.arrivals if one.stored and one.order_id == number]
+        if not bodies:
+            return None
+        content: dict[str, Any] = exact_json.decode(bodies[-1].encode())
+        del content["initial_sync"]
+        return {name: value for name, value in content.items() if name not in payload.CLEARABLE or value}
+
+    def differing(self) -> list[int]:
+        """The orders at the shop that Privy does not hold in their newest state, trashed ones too."""
+        wrong = []
+        for number in [*self._shop.ids(), *self._shop.ids("trash")]:
+            sent = self.sent(number)
+            if sent != self.expected(number, told=sent is not None):
+                wrong.append(number)
+        return wrong
+
+    def placed_flows(self) -> dict[int, int]:
+        """How often *Order Placed* started, per order."""
+        counts: dict[int, int] = {}
+        for flow in self._sandbox.ledger.flows:
+            if flow.kind == "Order Placed":
+                counts[flow.order_id] = counts.get(flow.order_id, 0) + 1
+        return counts
+
+
+async def until(condition: Callable[[], object], seconds: float = LONGEST) -> None:
+    """Wait until the condition holds; fails when it does not within ``seconds``."""
+    try:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"not so within {seconds:.0f} s") from None
