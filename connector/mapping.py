@@ -138,12 +138,17 @@ class Mapper:
         return f"mapping.skip.{rule}: {self._rules[rule].text}" if rule in self._rules else built_in
 
     def _placed(self, order: Order) -> bool:
-        table = self.settings.placed
-        if table:
-            for word in (*order.financial.words, *order.fulfillment.words):
-                if word in table:
-                    return table[word]
-        return order.placed
+        """A store's word on it counts first. A word of the shop's own that the store maps is an order."""
+        words = (*order.financial.words, *order.fulfillment.words)
+        for word in words:
+            if word in self.settings.placed:
+                return self.settings.placed[word]
+        if order.placed or order.financial.value or order.fulfillment.value:
+            return order.placed
+        return any(
+            word in self.settings.financial_status or word in self.settings.fulfillment_status
+            for word in words
+        )
 
     def _take_fields(self, draft: _Draft, body: Mapping[str, Any]) -> None:
         for name, expression in self._fields.items():

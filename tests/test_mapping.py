@@ -345,6 +345,19 @@ class TestRules:
         assert skipped(placed={"wc-processing": False}).rule == "not-placed"
         assert isinstance(sent(changed(placed=False), placed={"processing": True}), Mapped)
 
+    def test_a_word_of_the_shops_own_is_an_order_once_the_store_maps_it(self) -> None:
+        own = changed(
+            placed=False,
+            financial=Status(value=None, words=("ready", "wc-ready")),
+            fulfillment=Status(value=None, words=("ready", "wc-ready")),
+        )
+        assert skipped(own).rule == "not-placed"
+        assert sent(own, fulfillment_status={"ready": "on_hold"}).payload.fulfillment_status == "on_hold"
+        assert (
+            skipped(own, fulfillment_status={"ready": "on_hold"}, placed={"ready": False}).rule
+            == "not-placed"
+        )
+
     def test_test_orders_are_skipped_until_the_store_switches_the_rule_off(self) -> None:
         assert skipped(changed(test=True)).rule == "test-order"
         assert skipped(changed(test=True), told=True).rule == "test-order"
