@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import BigInteger, Connection, Integer, Text, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, Integer, Text, func, insert, or_, select, update
 from sqlmodel import Field, SQLModel
 
 from connector.db import UtcTime, table_of
@@ -134,14 +134,14 @@ def cancel(connection: Connection, store: str) -> int:
 
 
 def progress(connection: Connection, backfill: Backfill) -> Progress:
-    """What became of the orders in the span so far."""
+    """What became of the orders in the span so far.
+
+    An order that cannot be read has no date here; it counts, because it may belong to the span.
+    """
+    within = (OUTBOX.c.placed_at >= backfill.since) & (OUTBOX.c.placed_at < backfill.until)
     rows = connection.execute(
         select(OUTBOX.c.state, func.count())
-        .where(
-            OUTBOX.c.store == backfill.store,
-            OUTBOX.c.placed_at >= backfill.since,
-            OUTBOX.c.placed_at < backfill.until,
-        )
+        .where(OUTBOX.c.store == backfill.store, or_(within, OUTBOX.c.placed_at.is_(None)))
         .group_by(OUTBOX.c.state)
     )
     return Progress(**{row[0]: row[1] for row in rows})

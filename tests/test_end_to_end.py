@@ -309,7 +309,7 @@ async def test_live_orders_arrive_while_history_is_delivered_and_only_they_write
     assert statuses[live[0]]["fulfillment_status"] == "fulfilled"
     assert statuses[live[1]]["financial_status"] == "paid"
     assert statuses[live[2]]["financial_status"] == "partially_refunded"
-    assert statuses[gone]["fulfillment_status"] == "cancelled"
+    assert statuses[gone]["fulfillment_status"] == "restocked"
 
 
 async def test_a_second_daemon_is_refused_and_cron_leaves_the_work_to_the_first(world: World) -> None:
@@ -451,17 +451,19 @@ async def test_explain_tells_what_came_in_what_went_out_and_why(world: World) ->
 async def test_failed_orders_are_listed_shown_retried_and_discarded(world: World) -> None:
     program, shop = world.program, world.shop
     bad, refused, good = shop.add(currency="QQQ"), shop.add(), shop.add()
+    unreadable = shop.add(total="a lot")
     other = shop.add(currency="QQQ")
     world.sandbox.script(Fault(kind="status", status=422, order_ids=frozenset({refused})))
     backfill = await program("backfill", "--since", LONG_AGO, "--json")
     assert backfill.code == 1  # asked for, and not all of it came about
-    assert (backfill.json[0]["failed"], backfill.json[0]["delivered"]) == (3, 1)
+    assert (backfill.json[0]["failed"], backfill.json[0]["delivered"]) == (4, 1)
     assert set(world.sandbox.ledger.orders) == {good}
 
     listed = (await program.good("failed", "list", "--json")).json
     reasons = {row["ref"]: row["reason"] for row in listed}
-    assert set(reasons) == {str(bad), str(other), str(refused)}
-    assert "QQQ" in reasons[str(bad)] or "currency" in reasons[str(bad)]
+    assert set(reasons) == {str(bad), str(other), str(refused), str(unreadable)}
+    assert "currency" in reasons[str(bad)]
+    assert "total" in reasons[str(unreadable)]
     assert str(bad) in (await program.good("failed", "list", "--store", STORE)).stdout
     assert "currency" in (await program.good("failed", "show", STORE, str(bad))).stdout
     assert (await program("failed", "retry", STORE, str(bad))).code == 1  # nothing has changed yet
@@ -469,13 +471,18 @@ async def test_failed_orders_are_listed_shown_retried_and_discarded(world: World
     program.store["mapping"]["fields"] = {"currency": "'USD'"}
     program.write()
     await program.good("failed", "discard", STORE, str(other))
-    assert (await program.good("failed", "retry", STORE, "--all")).stdout.startswith("2 of 2")
+    retried = await program("failed", "retry", STORE, "--all")
+    assert retried.code == 1
+    assert retried.stdout.startswith("2 of 3")
+    assert f"order {unreadable} still fails" in retried.stderr
+    shop.edit(unreadable, total="10.00")
     await program.good("sync")
-    assert set(world.sandbox.ledger.orders) == {good, bad, refused}
+    assert set(world.sandbox.ledger.orders) == {good, bad, refused, unreadable}
     status = (await program.good("status", "--json")).json
     assert status["stores"][0]["skipped"] == {"discarded": 1}
     assert status["stores"][0]["failed"] == 0
     assert (await program.good("failed", "list", "--json")).json == []
+    assert (await program.good("reconcile", STORE, "--since", LONG_AGO)).stdout
 
 
 async def test_replay_sends_again_and_history_stays_history(world: World) -> None:
