@@ -13,6 +13,7 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from connector import claims, pauses, quota
 from connector.claims import Claim, SendingRules, Settled
@@ -75,9 +76,12 @@ async def deliver(sender: Sender, stopping: asyncio.Event) -> float | None:
         sender.wake.clear()
         try:
             turn = await sender.db.run(_turn, sender, answered, len(flying), stopping.is_set())
-        except StateError as error:
+        except (StateError, SQLAlchemyError) as error:
             # The answers are kept until they can be recorded; nothing new is claimed meanwhile.
-            log.error("database.fault", account=sender.account, error=str(error))
+            told = str(error) if isinstance(error, StateError) else type(error).__name__
+            log.error("database.fault", account=sender.account, error=told)
+            if stopping.is_set() and all(task.done() for task in flying):
+                return None  # the next start finds the claims and sends them again
             await asyncio.sleep(STATE_FAULT_SECONDS)
             continue
         answered = []

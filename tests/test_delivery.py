@@ -472,6 +472,24 @@ async def test_the_numbering_is_recorded_though_the_first_transaction_failed(tmp
         assert run.states() == {"1": "delivered"}
 
 
+async def test_a_broken_database_does_not_keep_the_program_from_stopping(tmp_path: Path) -> None:
+    async with rig(tmp_path) as run:
+        run.state.accept(version("1"))
+        run.privy.script(Fault(kind="drip", seconds=0.3))
+        delivering = asyncio.create_task(run.deliver())
+        while not run.privy.arrivals:
+            await asyncio.sleep(0.01)
+        _pragma(run.state, "query_only=ON")
+        run.stopping.set()
+        assert await delivering is None
+        _pragma(run.state, "query_only=OFF")
+        assert run.state.recover() == 1
+        run.stopping.clear()
+        await run.finish()
+        assert run.statuses == [201, 200]
+        assert run.states() == {"1": "delivered"}
+
+
 def _pragma(state: State, pragma: str) -> None:
     raw = state.db.engine.raw_connection()
     raw.cursor().execute(f"PRAGMA {pragma}")
