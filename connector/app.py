@@ -9,7 +9,7 @@ from typing import Self
 
 from sqlalchemy import Connection
 
-from connector import claims, pauses, quota, registry, stores
+from connector import claims, outbox, pauses, quota, registry, stores
 from connector.clock import Clock
 from connector.db import Database
 from connector.delivery import BACKOFF_SECONDS, Sender
@@ -125,6 +125,8 @@ class App:
             ]
         if problems:
             raise ConfigError(problems)
+        for name, settings in self.settings.stores.items():
+            outbox.move_account(connection, name, settings.account)
         return {
             name: stores.register(
                 connection,

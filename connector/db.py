@@ -12,6 +12,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
@@ -153,6 +154,9 @@ class Database:
 
 
 def _sqlite_engine(path: Path) -> Engine:
+    if path.parent.is_dir() and not path.exists():
+        with suppress(OSError):  # the same fault is told in words when the database is opened
+            path.touch(mode=0o600)  # it holds buyers' data; its log and index take the same rights
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": 30, "check_same_thread": False, "isolation_level": None},

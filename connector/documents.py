@@ -25,6 +25,7 @@ class DocumentRecord(SQLModel, table=True):
     changed_at: datetime = Field(sa_type=UtcTime)
     fetched_at: datetime = Field(sa_type=UtcTime)
     feed: str
+    gone: bool = False
     body: bytes = Field(sa_type=LargeBinary)
 
 
@@ -36,13 +37,17 @@ _DROP_OLDER = delete(DOCUMENTS).where(
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """A stored document; ``body`` packed by ``pack``. Times are aware UTC."""
+    """A stored document; ``body`` packed by ``pack``. Times are aware UTC.
+
+    ``gone`` is true when the shop no longer had the order when it was last looked for.
+    """
 
     store: str
     ref: str
     changed_at: datetime
     fetched_at: datetime
     feed: str
+    gone: bool
     body: bytes
 
     def unpacked(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Connection, Index, Integer, Text, delete, insert, select
+from sqlalchemy import BigInteger, Connection, Index, Integer, Text, insert, select
 from sqlmodel import Field, SQLModel
 
 from connector.db import UtcTime, table_of
@@ -61,8 +61,3 @@ def timeline(connection: Connection, store: str, ref: str) -> list[Event]:
         select(*columns).where(EVENTS.c.store == store, EVENTS.c.ref == ref).order_by(EVENTS.c.id)
     )
     return [Event(*row) for row in rows]
-
-
-def drop_before(connection: Connection, limit: datetime) -> int:
-    """Delete events older than ``limit`` (aware UTC); returns how many."""
-    return connection.execute(delete(EVENTS).where(EVENTS.c.at < limit)).rowcount

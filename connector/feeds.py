@@ -160,7 +160,7 @@ def take(
         connection,
         [
             documents.Kept(
-                shop.name, ref, document.changed_at, fetched_at, feed, documents.pack(document.body)
+                shop.name, ref, document.changed_at, fetched_at, feed, gone, documents.pack(document.body)
             )
             for ref, document in newest.items()
             if ref in changed
@@ -178,7 +178,7 @@ def remap(connection: Connection, shop: Shop, refs: Sequence[str], now: datetime
             missing.append(ref)
             continue
         document = Document(ref=ref, changed_at=kept.changed_at, body=kept.unpacked())
-        take(connection, shop, [document], "retry", now, now, steady, force=True)
+        take(connection, shop, [document], "retry", now, now, steady, force=True, gone=kept.gone)
     return missing
 
 

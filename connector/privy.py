@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from connector import exact_json
 from connector.clock import Clock
 from connector.errors import AuthError, Unavailable
 from connector.http import Http, Reply, refusal
@@ -91,6 +92,8 @@ class Privy:
                 kind="later", detail=str(error), maybe=error.maybe_done, retry_after=error.retry_after
             )
         outcome = judge(reply, integration_token is not None)
+        if outcome.kind == "refused":
+            outcome = msgspec.structs.replace(outcome, detail=_without_buyer(outcome.detail, body))
         if self._client and self._renews(reply.status, token):
             outcome = Outcome(kind="later", detail="401: asking for a new access token", renew=True)
         said_at = _date(reply)
@@ -202,6 +205,19 @@ def _json(reply: Reply) -> Any:
         return reply.json()
     except Unavailable:
         return None
+
+
+def _without_buyer(said: str, body: bytes) -> str:
+    """Privy's words without what the body says of the buyer, should it repeat a value that it refuses."""
+    sent = exact_json.decode(body)
+    values = [sent.get("email"), sent.get("phone"), sent.get("customer_id")]
+    for name in ("billing_address", "shipping_address"):
+        values += (sent.get(name) or {}).values()
+    for value in sorted(
+        {str(value) for value in values if value and len(str(value)) > 1}, key=len, reverse=True
+    ):
+        said = said.replace(value, "…")
+    return said
 
 
 def _error(reply: Reply) -> dict[str, str] | None:

@@ -6,15 +6,16 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, exists, or_, update
 
-from connector import events
 from connector.documents import DOCUMENTS
+from connector.events import EVENTS
 from connector.outbox import OUTBOX
 
 
 def drop(connection: Connection, limit: datetime) -> int:
     """Drop payloads and documents of orders that are done with since before ``limit`` (aware UTC).
 
-    Done with means delivered or skipped; hash, statuses and times stay. Returns how many orders lost data.
+    Done with means delivered or skipped; hash, statuses and times stay. Time-lines go too, but for orders
+    that still wait or failed. Returns how many orders lost data.
     """
     old = (
         OUTBOX.c.state.in_(("delivered", "skipped")),
@@ -25,5 +26,10 @@ def drop(connection: Connection, limit: datetime) -> int:
     kept = exists().where(OUTBOX.c.store == DOCUMENTS.c.store, OUTBOX.c.ref == DOCUMENTS.c.ref, *old)
     dropped = connection.execute(delete(DOCUMENTS).where(kept)).rowcount
     connection.execute(update(OUTBOX).where(*old, OUTBOX.c.body.is_not(None)).values(body=None))
-    events.drop_before(connection, limit)
+    busy = exists().where(
+        OUTBOX.c.store == EVENTS.c.store,
+        OUTBOX.c.ref == EVENTS.c.ref,
+        OUTBOX.c.state.in_(("waiting", "failed")),
+    )
+    connection.execute(delete(EVENTS).where(EVENTS.c.at < limit, ~busy))
     return dropped

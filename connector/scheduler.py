@@ -19,7 +19,7 @@ from connector.reconcile import look_at_open, reconcile
 log = structlog.get_logger()
 
 LOOK_FOR_BACKFILLS = 2.0  # seconds
-IDLE = 60.0  # seconds after which an account without work is looked at all the same
+IDLE = 20.0  # seconds after which an account without work is looked at all the same
 OPEN_SPAN = timedelta(days=60)  # an order older than this is not looked after on its own any more
 READ_AGAIN = 30.0  # seconds before a backfill whose shop failed is tried again
 

@@ -1,0 +1,39 @@
+"""Buyers' data is kept only as long as it is needed, and a store's orders follow it to another account."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from connector import documents, events, outbox, retention
+from tests.state import NOW, open_state, version
+
+
+def test_finished_orders_lose_their_data_and_unfinished_ones_keep_theirs(database_url: str) -> None:
+    with open_state(database_url) as state:
+        told, waits = "1", "2"
+        state.accept(version(told), version(waits))
+        kept = [documents.Kept("acme", ref, NOW, NOW, "poll", False, b"x") for ref in (told, waits)]
+        state.do(documents.keep, kept)
+        claims = {claim.ref: claim for claim in state.claim()}
+        state.settle(claims[told])
+        state.settle(claims[waits], "later")
+
+        assert state.do(retention.drop, NOW - timedelta(days=1)) == 0
+        assert state.do(documents.get, "acme", told) is not None
+
+        assert state.do(retention.drop, NOW + timedelta(days=30)) == 1
+        assert state.do(documents.get, "acme", told) is None
+        assert (state.row(told).body, state.row(told).state) == (None, "delivered")
+        assert state.row(told).told_hash == claims[told].hash
+        assert state.do(events.timeline, "acme", told) == []
+        assert state.do(documents.get, "acme", waits) is not None
+        assert state.row(waits).body is not None
+        assert state.do(events.timeline, "acme", waits)
+
+
+def test_orders_that_never_went_out_follow_their_store_to_another_account(database_url: str) -> None:
+    with open_state(database_url) as state:
+        state.accept(version("1"))
+        state.do(outbox.move_account, "acme", "other")
+        assert state.row("1").account == "other"
+        assert state.claim() == []
