@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable
 
@@ -60,6 +61,7 @@ class Daemon:
             await app.recover()
             timetable = Timetable(app)
             timetable.start()
+            gc.freeze()  # what was loaded by now stays; the collector need not walk it for every page read
             log.info("daemon.started", stores=len(app.shops), accounts=len(app.senders))
             self.started.set()
             following: App | None = None
