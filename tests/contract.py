@@ -23,7 +23,6 @@ import httpx
 import msgspec
 import pytest
 import yaml
-from httpx_aiohttp import HttpxAiohttpClient
 from pydantic import BaseModel
 
 from connector import exact_json, registry
@@ -81,8 +80,7 @@ class AdapterContract:
 
     @pytest.fixture
     async def adapter(self, shop: StandIn) -> AsyncIterator[Adapter[Any, Any]]:
-        impatient = HttpxAiohttpClient(timeout=httpx.Timeout(20, read=0.3))
-        async with Http(client=impatient) as http:
+        async with Http(read_seconds=0.3) as http:
             yield self.build(shop.url, shop.credentials, shop.options, http)
 
     def build(
@@ -98,7 +96,7 @@ class AdapterContract:
     def offline(self) -> Adapter[Any, Any]:
         """An adapter for what needs no shop; the network of tests is closed anyway."""
         example = self.example()
-        unused = Http(client=httpx.AsyncClient(transport=httpx.MockTransport(_unreachable)))
+        unused = Http(transport=httpx.MockTransport(_unreachable))
         return self.build("https://shop.example.com", example["credentials"], {}, unused)
 
     def example(self) -> dict[str, Any]:

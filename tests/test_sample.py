@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-import httpx
 import pytest
 
 from adapters.sample import Credentials, SampleAdapter
@@ -125,7 +124,7 @@ def test_a_field_of_another_type_is_named() -> None:
 
 def test_every_webhook_is_forged() -> None:
     with pytest.raises(Forged):
-        _adapter("http://127.0.0.1:1", Http(client=httpx.AsyncClient())).read_webhook(
+        _adapter("http://127.0.0.1:1", Http()).read_webhook(
             WebhookRequest(headers={}, body=b"{}"), ["secret"]
         )
 
@@ -152,4 +151,4 @@ def _parse(order: ShopOrder) -> Order:
 
 def _read(body: dict[str, Any]) -> Order:
     document = Document(ref=str(body["id"]), changed_at=datetime.now(UTC), body=body)
-    return _adapter("http://127.0.0.1:1", Http(client=httpx.AsyncClient())).parse(document)
+    return _adapter("http://127.0.0.1:1", Http()).parse(document)

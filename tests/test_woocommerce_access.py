@@ -237,7 +237,7 @@ async def test_a_recorded_poll_order_and_refusal_are_read_as_they_were() -> None
     player = vcr.VCR(
         record_mode=vcr.mode.NONE, match_on=["method", "scheme", "host", "port", "path", "query"]
     )
-    async with Http(client=httpx.AsyncClient()) as http:
+    async with Http(transport=httpx.AsyncHTTPTransport()) as http:
         with player.use_cassette(str(CASSETTES / "orders_list_fetch_401_httpx.yaml")) as cassette:
             cassette.append(*recorded_index())
             cassette.dirty = False  # nothing is to be written back

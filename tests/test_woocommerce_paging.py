@@ -10,9 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import httpx
 import pytest
-from httpx_aiohttp import HttpxAiohttpClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -44,7 +42,7 @@ def url(shop: Shop) -> Iterator[str]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[Http]:
-    async with Http(client=HttpxAiohttpClient(timeout=httpx.Timeout(10, read=2))) as client:
+    async with Http(read_seconds=2) as client:
         yield client
 
 
@@ -466,7 +464,7 @@ async def _mutating_shop(acts: list[tuple[int, int]], page_size: int, seconds: i
 
     shop.before_request = act
     with serve(shop) as url:
-        async with Http(client=HttpxAiohttpClient(timeout=5)) as http:
+        async with Http(read_seconds=5) as http:
             orders = Reader(adapter(url, http, page_size))
             trash = Reader(adapter(url, http, page_size), "trash")
             await orders.round()
