@@ -26,8 +26,8 @@ from connector.privy import Outcome, Privy
 
 log = structlog.get_logger()
 
-MOST_IN_FLIGHT = 24
-GROUP, GROUP_SECONDS = 8, 0.008  # from so many in flight on, answers are gathered for so long
+MOST_IN_FLIGHT = 32
+GROUP, GROUP_SECONDS = 8, 0.015  # from so many in flight on, answers are gathered for so long
 BACKOFF_SECONDS = (5.0, 1800.0)  # first and longest wait of one order after passing faults
 STATE_FAULT_SECONDS = 2.0
 PREVENTED_SECONDS = 60.0  # before an order that the second guard held back is judged again

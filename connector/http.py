@@ -27,7 +27,7 @@ from httpx_aiohttp import AiohttpTransport
 from connector import exact_json
 from connector.errors import AuthError, Unavailable
 
-USER_AGENT = "privy-connector (+https://github.com/privy-connector)"
+USER_AGENT = "privy-connector"
 _HEADERS = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 MAX_BODY = 64 * 1024 * 1024
 CONNECT_SECONDS = 10.0
