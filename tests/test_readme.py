@@ -1,0 +1,39 @@
+"""The README tells the truth about files, commands and dependencies."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import click
+import pytest
+
+from connector.cli import COMMANDS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "path", sorted(set(re.findall(r"`((?:tests|config|adapters|connector)/[\w./-]+)`", README)))
+)
+def test_every_file_that_it_names_exists(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_stands_in_it_and_can_be_loaded(command: str) -> None:
+    assert re.search(rf"`{command}\b", README)
+    loaded = getattr(import_module(f"connector.commands.{command}"), command)
+    assert isinstance(loaded, click.Command)
+    assert loaded.name == command
+    assert loaded.help
+
+
+def test_every_dependency_earns_its_place_in_the_table() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for dependency in project["dependencies"]:
+        name = re.split(r"[^A-Za-z0-9-]", dependency)[0]
+        assert re.search(rf"^\|[^|]*\b{name}\b", README, re.MULTILINE | re.IGNORECASE), name
