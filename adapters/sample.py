@@ -267,7 +267,8 @@ class SampleAdapter(Adapter[Credentials, NoOptions]):
 
     async def _reply(self, path: str, query: Mapping[str, str] | None = None) -> Reply:
         key = self.credentials.api_key.get_secret_value()
-        return await self.http.get(
+        return await self.http.send(
+            "GET",
             self.url + path,
             params=query,
             headers={"Authorization": f"Bearer {key}", "Accept": "application/json"},

@@ -21,7 +21,6 @@ from urllib.request import getproxies
 import aiohttp
 import httpx
 import msgspec
-import stamina
 from httpx_aiohttp import AiohttpTransport
 
 from connector import exact_json
@@ -148,33 +147,6 @@ class Http:
             raise _unavailable(place, error) from None
         return Reply(response.status_code, response.headers, b"".join(chunks), place)
 
-    async def get(
-        self,
-        url: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        auth: httpx.Auth | tuple[str, str] | None = None,
-        attempts: int = 3,
-        deadline: float = 120.0,
-    ) -> Reply:
-        """A read, tried again a few times with growing waits when the fault can be a passing one.
-
-        Only faults without a wait of their own are tried again here; a ``Retry-After`` is the engine's
-        business. Each attempt is signed anew by ``auth``. Raises Unavailable.
-        """
-        async for attempt in stamina.retry_context(
-            on=_passing, attempts=attempts, wait_initial=0.2, wait_max=3.0, timeout=None
-        ):
-            with attempt:
-                reply = await self.send(
-                    "GET", url, params=params, headers=headers, auth=auth, deadline=deadline
-                )
-                if reply.status in (500, 502, 503, 504):
-                    raise refusal(reply)
-                return reply
-        raise AssertionError("retry_context always attempts once")
-
 
 def _session() -> aiohttp.ClientSession:
     """No cookie of one shop reaches another; proxies are those of the environment."""
@@ -208,10 +180,6 @@ def refusal(reply: Reply, said: str = "") -> AuthError | Unavailable:
     return Unavailable(
         f"{reply.url} answered {reply.status}{because}", retry_after=wait, maybe_done=reply.status >= 500
     )
-
-
-def _passing(error: Exception) -> bool:
-    return isinstance(error, Unavailable) and error.retry_after is None
 
 
 # A process calls few addresses very often; refs of single orders pass through.
