@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from connector import events, pauses, quota, stores
-from connector.delivery import Sender, deliver
+from connector.delivery import MOST_IN_FLIGHT, Sender, deliver
 from connector.exact_json import decode
 from connector.http import Http, Reply
 from connector.outbox import OUTBOX
@@ -249,7 +249,7 @@ async def test_a_redirect_takes_the_token_nowhere(tmp_path: Path) -> None:
 
 async def test_a_dead_privy_costs_few_calls(tmp_path: Path) -> None:
     async with rig(tmp_path) as run:
-        run.state.accept(*(version(str(n)) for n in range(1, 31)))
+        run.state.accept(*(version(str(n)) for n in range(1, 61)))
         run.privy.script(Fault(kind="status", status=502, count=None))
         again = await run.deliver()
         pause = run.pause()
@@ -257,7 +257,7 @@ async def test_a_dead_privy_costs_few_calls(tmp_path: Path) -> None:
         assert again is not None
         assert (pause.kind, pause.strikes) == ("fault", pauses.PATIENCE)  # one round, however many failed
         first = len(run.privy.arrivals)
-        assert first <= 24
+        assert first <= MOST_IN_FLIGHT
         for _ in range(10):
             run.state.clock.forward(max(await run.deliver() or 0.0, 0.001))
         assert len(run.privy.arrivals) - first <= 10  # one probe each time
