@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -61,7 +62,7 @@ class App:
                 facts=facts[name],
                 db=self.db,
                 clock=self.clock,
-                wake=lambda account=settings.account: self.wake(account),  # type: ignore[misc]
+                wake=partial(self.wake, settings.account),
             )
         for name, account in self.settings.accounts.items():
             self.senders[name] = self._sender(name, account, found)

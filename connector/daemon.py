@@ -6,12 +6,13 @@ import asyncio
 import gc
 import signal
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import structlog
 
 from connector import log as logs
 from connector.app import App
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, StateError
 from connector.loader import Loaded
 from connector.ownership import daemon_lock
 from connector.scheduler import Timetable
@@ -41,19 +42,16 @@ class Daemon:
     async def run(self) -> None:
         """Work until stopped. Raises ConfigError and StateError when it cannot start."""
         app = App(self._loaded)
-        lock = daemon_lock(app.db.engine, app.db.path)
-        try:
-            lock.__enter__()
-        except BaseException:
-            await app.close()
-            raise
-        try:
+        with ExitStack() as owned:
+            try:
+                owned.enter_context(daemon_lock(app.db.engine, app.db.path))
+            except StateError:
+                await app.close()
+                raise
+            owned.callback(log.info, "daemon.stopped")
             current: App | None = app
             while current is not None:
                 current = await self._serve(current)
-        finally:
-            lock.__exit__(None, None, None)
-            log.info("daemon.stopped")
 
     async def _serve(self, app: App) -> App | None:
         """Run one App; returns the next one after a reload."""

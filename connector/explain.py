@@ -99,9 +99,7 @@ def explain(connection: Connection, store: str, wanted: str) -> Explanation:
 def preview(connection: Connection, shop: Shop, document: Document, now: datetime) -> Preview:
     """What would be sent for the document by today's mapping, and how it differs from what is known."""
     row = outbox.known(connection, shop.name, [document.ref]).get(document.ref)
-    known = Known(
-        bool(row and (row.told_hash or row.maybe)), tuple(row.told_addresses.split()) if row else ()
-    )
+    known = Known.of(row)
     version = judge(shop.bench, document, known, feed="preview", fetched_at=now, now=now)
     verdict = {
         "waiting": f"would be sent in the {version.lane} lane",

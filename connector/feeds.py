@@ -147,9 +147,7 @@ def take(
     versions = []
     for document in found:
         row = rows.get(document.ref)
-        known = Known()
-        if row is not None:
-            known = Known(bool(row.told_hash or row.maybe), tuple(row.told_addresses.split()))
+        known = Known.of(row)
         versions.append(judge(bench, document, known, feed=feed, fetched_at=fetched_at, now=now, gone=gone))
     accepted = outbox.accept(
         connection, shop.name, shop.account, versions, rows, now=now, steady=steady, force=force

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import structlog
+from sqlalchemy import Row
 
 from connector import exact_json, payload
 from connector.adapter import Adapter
@@ -32,6 +33,13 @@ class Known(msgspec.Struct, frozen=True):
 
     told: bool = False
     addresses: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, row: Row[Any] | None) -> Known:
+        """From the order's row in the outbox, or None when it was never seen."""
+        if row is None:
+            return cls()
+        return cls(bool(row.told_hash or row.maybe), tuple(row.told_addresses.split()))
 
 
 def judge(

@@ -85,9 +85,7 @@ def _judged(
     judged = []
     for document in page.documents:
         row = rows.get(document.ref)
-        known = Known(
-            bool(row and (row.told_hash or row.maybe)), tuple(row.told_addresses.split()) if row else ()
-        )
+        known = Known.of(row)
         version = judge(shop.bench, document, known, feed="plan", fetched_at=now, now=now)
         judged.append((version, row is not None and row.told_hash == version.hash))
     return judged
