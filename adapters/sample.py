@@ -21,6 +21,7 @@ from connector.adapter import (
     Finding,
     History,
     NoOptions,
+    Notice,
     Page,
     Poll,
     ShopReport,
@@ -254,7 +255,7 @@ class SampleAdapter(Adapter[Credentials, NoOptions]):
             origins=ORIGINS,
         )
 
-    def read_webhook(self, request: WebhookRequest, secrets: Sequence[str]) -> Sequence[str]:
+    def read_webhook(self, request: WebhookRequest, secrets: Sequence[str]) -> Notice:
         """The shop sends none, so whatever comes is not from it."""
         raise Forged("the sample shop sends no webhooks")
 

@@ -35,12 +35,14 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
 class History(msgspec.Struct, frozen=True, kw_only=True):
     """Ask for orders placed from ``since`` (inclusive) to ``until`` (exclusive), newest first.
 
-    Both are aware UTC. ``cursor`` continues where an earlier page ended.
+    Both are aware UTC. ``cursor`` continues where an earlier page ended. ``few`` says that only the newest
+    are wanted and at once, so a long report is not worth preparing.
     """
 
     since: datetime
     until: datetime
     cursor: str | None = None
+    few: bool = False
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +51,9 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     ``cursor`` is opaque to the engine, which stores it in the same transaction as the documents.
     ``more`` is true when another page waits now. ``position`` is how far the feed has been read (the
     change time of the last row, aware UTC). ``total`` is how many orders match in all, if the shop says.
+    ``wait`` is how many seconds the shop wants before it is asked for the next page (a report that it
+    prepares). ``as_of`` is since when the documents may be out of date (aware UTC), where the shop prepared
+    them earlier; otherwise they are as fresh as the request.
     """
 
     documents: Sequence[Document]
@@ -56,6 +61,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     more: bool
     position: datetime | None = None
     total: int | None = None
+    wait: float = 0.0
+    as_of: datetime | None = None
 
 
 class WebhookRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +70,35 @@ class WebhookRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     headers: Mapping[str, str]
     body: bytes
+
+
+class Erasure(msgspec.Struct, frozen=True, kw_only=True):
+    """Buyers' data that the shop says must go: of these contacts, of these orders, or of the whole shop."""
+
+    contacts: Sequence[str] = ()
+    refs: Sequence[str] = ()
+    everything: bool = False
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verified webhook says; all empty for a ping.
+
+    ``refs`` are the orders to look at. ``note`` is a sentence for the operator, without a buyer's data.
+    """
+
+    refs: Sequence[str] = ()
+    erase: Erasure | None = None
+    note: str = ""
+
+
+class Subscription(msgspec.Struct, frozen=True, kw_only=True):
+    """One webhook subscription as the shop has it. ``said`` is what the shop says of it, in words."""
+
+    id: str
+    topic: str
+    address: str
+    active: bool
+    said: str = ""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,8 +172,36 @@ class Adapter(ABC, Generic[Creds, Opts]):
         """Pure: the document in our words. Raises BadOrder naming the field."""
 
     @abstractmethod
-    def read_webhook(self, request: WebhookRequest, secrets: Sequence[str]) -> Sequence[str]:
-        """Which orders to look at; none for a ping. Raises Forged unless signed with one of ``secrets``."""
+    def read_webhook(self, request: WebhookRequest, secrets: Sequence[str]) -> Notice:
+        """Pure: what the webhook says. Raises Forged unless it is signed with one of ``secrets``.
+
+        ``secrets`` are the store's ``webhook_secret``; a platform that signs with a secret of its
+        credentials takes that one as well.
+        """
+
+
+class Subscribes(ABC):
+    """What an adapter is besides, where webhook subscriptions can be managed through the shop's API.
+
+    ``topics`` are those that this connector needs, in the shop's words. ``needs_secret`` says whether each
+    subscription gets a secret of ours; otherwise the platform signs with one of the credentials. All
+    methods raise AuthError (a key that may not manage webhooks, too) and Unavailable.
+    """
+
+    topics: ClassVar[tuple[str, ...]]
+    needs_secret: ClassVar[bool] = True
+
+    @abstractmethod
+    async def subscriptions(self) -> Sequence[Subscription]:
+        """All that the shop lets us see, those of others too: ``address`` tells whose they are."""
+
+    @abstractmethod
+    async def subscribe(self, topic: str, address: str, secret: str) -> None:
+        """Make the shop send ``topic`` to ``address``."""
+
+    @abstractmethod
+    async def unsubscribe(self, id: str) -> None:
+        """End one; also one that the shop disabled, before it is made anew."""
 
 
 def signed(body: bytes, signature: str, secrets: Sequence[str]) -> bool:

@@ -74,17 +74,22 @@ async def poll(shop: Shop, *, most_pages: int | None = None) -> bool:
         return True
 
 
-async def read_backfill(shop: Shop, number: int) -> bool:
-    """Read one page of a backfill; true when another page waits. Raises AuthError and Unavailable."""
+async def read_backfill(shop: Shop, number: int) -> float | None:
+    """Read one page of a backfill.
+
+    Returns in how many seconds the shop may be asked for the next page, or None when there is none.
+    Raises AuthError and Unavailable.
+    """
     async with shop.lock:
         await _verify(shop)
         backfill = await shop.db.run(backfills.get, number)
         if backfill.state != "reading":
-            return False
+            return None
         fetched_at = shop.clock.now()
         page = await shop.adapter.changed(
             History(since=backfill.since, until=backfill.until, cursor=backfill.cursor)
         )
+        fetched_at = as_of(page, fetched_at)
 
         def keep(connection: Connection, now: datetime, steady: float) -> outbox.Accepted:
             taken = take(connection, shop, page.documents, "backfill", fetched_at, now, steady)
@@ -102,7 +107,7 @@ async def read_backfill(shop: Shop, number: int) -> bool:
         taken = await shop.db.run(keep, shop.clock.now(), shop.clock.steady())
     if taken.waiting:
         shop.wake()
-    return page.more
+    return page.wait if page.more else None
 
 
 async def look(
@@ -125,6 +130,11 @@ async def look(
             shop.wake()
         await asyncio.sleep(pace)
     return unknown
+
+
+def as_of(page: Page, fetched_at: datetime) -> datetime:
+    """When the documents of a page that was asked for at ``fetched_at`` were true, for their versions."""
+    return min(page.as_of, fetched_at) if page.as_of else fetched_at
 
 
 def take(
@@ -233,6 +243,7 @@ async def _poll_page(shop: Shop, feed: str) -> bool:
     since = min(shop.facts.live_from, shop.facts.first_seen_at) - OVERLAP
     fetched_at = shop.clock.now()
     page = await shop.adapter.changed(Poll(feed=feed, since=since, cursor=cursor.value if cursor else None))
+    fetched_at = as_of(page, fetched_at)
     taken = await shop.db.run(_keep_poll, shop, feed, page, fetched_at, shop.clock.now(), shop.clock.steady())
     if taken.waiting:
         shop.wake()

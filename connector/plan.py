@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -60,6 +61,8 @@ async def plan(
                 counts["known" if is_known else version.lane] += 1
         cursor, more = page.cursor, page.more
         tell(len(seen), total)
+        if more:
+            await asyncio.sleep(page.wait)
     calls = counts["live"] + counts["history"]
     takes = await shop.db.run(_takes, shop, limits, calls)
     return Plan(

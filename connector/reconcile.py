@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 
 from connector import outbox
 from connector.adapter import History, Page
-from connector.feeds import Shop, look, take
+from connector.feeds import Shop, as_of, look, take
 from connector.outbox import OUTBOX
 
 
@@ -59,14 +59,14 @@ async def reconcile(shop: Shop, since: datetime, until: datetime, *, pace: float
         async with shop.lock:
             fetched_at = shop.clock.now()
             page = await shop.adapter.changed(History(since=since, until=until, cursor=cursor))
-            taken = await shop.db.run(_take, shop, page, fetched_at)
+            taken = await shop.db.run(_take, shop, page, as_of(page, fetched_at))
         if taken.waiting:
             shop.wake()
         brought_in += len(taken.changed)
         listed.update(document.ref for document in page.documents)
         cursor, more = page.cursor, page.more
         if more:
-            await asyncio.sleep(pace)
+            await asyncio.sleep(max(pace, page.wait))
     gone = await shop.db.run(_unlisted, shop.name, since, until, listed)
     await look(shop, gone, "reconcile", pace=pace)
     return await shop.db.run(_sum, shop.name, since, until, listed, brought_in, len(gone))

@@ -193,8 +193,11 @@ class Timetable:
 
     async def _read(self, shop: Shop, number: int) -> None:
         try:
-            while not self._stopping.is_set() and await read_backfill(shop, number):
-                pass
+            while not self._stopping.is_set():
+                wait = await read_backfill(shop, number)
+                if wait is None:
+                    break
+                await asyncio.sleep(wait)
         except (AuthError, Unavailable) as error:
             log.warning("backfill.waits", store=shop.name, error=str(error))
             await asyncio.sleep(READ_AGAIN)

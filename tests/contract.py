@@ -300,9 +300,9 @@ class AdapterContract:
         for request, secret, valid in self.deliveries():
             if not valid:
                 continue
-            refs = adapter.read_webhook(request, [secret])
-            assert refs == adapter.read_webhook(request, ["an older secret", secret])
-            assert all(isinstance(ref, str) for ref in refs)
+            notice = adapter.read_webhook(request, [secret])
+            assert notice == adapter.read_webhook(request, ["an older secret", secret])
+            assert all(isinstance(ref, str) for ref in notice.refs)
             for body, secrets in (
                 (request.body + b" ", [secret]),
                 (request.body[:-1] + b"]", [secret]),

@@ -23,7 +23,7 @@ from adapters.woocommerce.client import Client, decoded
 from adapters.woocommerce.configuration import Options
 from adapters.woocommerce.diagnosis import identity
 from adapters.woocommerce.oauth1 import base_string
-from connector.adapter import Poll, ShopReport, WebhookRequest
+from connector.adapter import Notice, Poll, ShopReport, WebhookRequest
 from connector.errors import AuthError, ConnectorError, Forged, Unavailable
 from connector.http import Http, Reply
 from tests.shops.woocommerce import Key, Shop, serve
@@ -293,16 +293,16 @@ def delivery(name: str) -> tuple[WebhookRequest, str]:
 )
 def test_a_delivery_says_which_order_to_look_at(name: str, refs: list[str]) -> None:
     request, secret = delivery(name)
-    assert list(webhooks.refs(request, [secret])) == refs
+    assert list(webhooks.notice(request, [secret]).refs) == refs
 
 
 def test_a_ping_is_no_order_and_needs_no_signature() -> None:
     request, secret = delivery("ping_on_create")
-    assert webhooks.refs(request, [secret]) == ()
+    assert webhooks.notice(request, [secret]) == Notice()
     with pytest.raises(Forged):
-        webhooks.refs(WebhookRequest(headers={}, body=b'{"id":1}'), [secret])
+        webhooks.notice(WebhookRequest(headers={}, body=b'{"id":1}'), [secret])
     with pytest.raises(Forged):
-        webhooks.refs(WebhookRequest(headers={}, body=b"webhook_id=9&id=1"), [secret])
+        webhooks.notice(WebhookRequest(headers={}, body=b"webhook_id=9&id=1"), [secret])
 
 
 def test_an_empty_secret_never_verifies() -> None:
@@ -310,22 +310,22 @@ def test_an_empty_secret_never_verifies() -> None:
     assert secret == ""
     for secrets in ([""], ["", "another"], []):
         with pytest.raises(Forged):
-            webhooks.refs(request, secrets)
+            webhooks.notice(request, secrets)
 
 
 def test_a_secret_entered_with_html_entities_signs_decoded() -> None:
     body = b'{"id":7}'
     signature = b64encode(digest(b"a&b<c", body, sha256)).decode()
     request = WebhookRequest(headers={"x-wc-webhook-signature": signature}, body=body)
-    assert list(webhooks.refs(request, ["a&amp;b&lt;c"])) == ["7"]
-    assert list(webhooks.refs(request, ["a&b<c"])) == ["7"]
+    assert list(webhooks.notice(request, ["a&amp;b&lt;c"]).refs) == ["7"]
+    assert list(webhooks.notice(request, ["a&b<c"]).refs) == ["7"]
 
 
 def test_a_webhook_about_something_else_is_no_order() -> None:
     body = b'{"id":7}'
     signature = b64encode(digest(b"s", body, sha256)).decode()
     headers = {"x-wc-webhook-signature": signature, "x-wc-webhook-resource": "product"}
-    assert webhooks.refs(WebhookRequest(headers=headers, body=body), ["s"]) == ()
+    assert webhooks.notice(WebhookRequest(headers=headers, body=body), ["s"]) == Notice()
 
 
 # Check

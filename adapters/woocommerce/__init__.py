@@ -19,7 +19,7 @@ from adapters.woocommerce.documents import document
 from adapters.woocommerce.listing import Listing
 from adapters.woocommerce.parsing import parse
 from adapters.woocommerce.site_clock import SiteClock
-from connector.adapter import Adapter, History, Page, Poll, ShopReport, Traits, WebhookRequest
+from connector.adapter import Adapter, History, Notice, Page, Poll, ShopReport, Traits, WebhookRequest
 from connector.errors import AuthError
 from connector.http import Http
 from connector.order import Document, Order
@@ -85,9 +85,9 @@ class WooCommerce(Adapter[configuration.Credentials, configuration.Options]):
         """See ``parsing``."""
         return parse(document, self.options)
 
-    def read_webhook(self, request: WebhookRequest, secrets: Sequence[str]) -> Sequence[str]:
+    def read_webhook(self, request: WebhookRequest, secrets: Sequence[str]) -> Notice:
         """See ``webhooks``."""
-        return webhooks.refs(request, secrets)
+        return webhooks.notice(request, secrets)
 
     async def _site_clock(self) -> SiteClock:
         """Asked for once. A clock of which the site tells nothing counts as one that never jumps."""

@@ -8,28 +8,28 @@ from collections.abc import Sequence
 from typing import Any
 
 from connector import exact_json
-from connector.adapter import WebhookRequest, signed
+from connector.adapter import Notice, WebhookRequest, signed
 from connector.errors import Forged
 
 _PING = re.compile(rb"webhook_id=\d+")
 
 
-def refs(request: WebhookRequest, secrets: Sequence[str]) -> Sequence[str]:
-    """The order that a delivery is about; none for a ping, and for an error object.
+def notice(request: WebhookRequest, secrets: Sequence[str]) -> Notice:
+    """The order that a delivery is about; nothing for a ping, and for an error object.
 
     WooCommerce decodes HTML entities in a secret before it signs: one entered with ``&amp;`` signs with
     ``&``. ``X-WC-Webhook-Delivery-ID`` is no identity: two orders in one second share it. Raises Forged.
     """
     signature = request.headers.get("x-wc-webhook-signature", "")
     if not signature and _PING.fullmatch(request.body.strip()):
-        return ()  # sent while a webhook is created; it says nothing
+        return Notice()  # sent while a webhook is created; it says nothing
     spellings = [spelling for secret in secrets for spelling in (secret, html.unescape(secret))]
     if not signed(request.body, signature, spellings):
         raise Forged("the webhook is not signed with this store's webhook_secret")
     if request.headers.get("x-wc-webhook-resource", "order") != "order":
-        return ()
+        return Notice()
     ref = _id(request.body)
-    return (str(ref),) if ref else ()
+    return Notice(refs=(str(ref),)) if ref else Notice()
 
 
 def _id(body: bytes) -> int:

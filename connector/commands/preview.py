@@ -78,7 +78,7 @@ async def _newest(app: App, shop: Shop, count: int) -> list[Document]:
         until, cursor, more = app.clock.now(), None, True
         since = until.replace(year=until.year - 20, day=1)
         while more and len(found) < count:
-            page = await shop.adapter.changed(History(since=since, until=until, cursor=cursor))
+            page = await shop.adapter.changed(History(since=since, until=until, cursor=cursor, few=True))
             found += page.documents
             cursor, more = page.cursor, page.more
     else:
