@@ -12,10 +12,13 @@ import structlog
 
 from connector import log as logs
 from connector.app import App
-from connector.errors import ConnectorError, StateError
+from connector.errors import ConnectorError
+from connector.listener import Server, bind, serving
 from connector.loader import Loaded
 from connector.ownership import daemon_lock
 from connector.scheduler import Timetable
+from connector.web.application import application
+from connector.web.front import Front
 
 log = structlog.get_logger()
 
@@ -40,27 +43,31 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
 
     async def run(self) -> None:
-        """Work until stopped. Raises ConfigError and StateError when it cannot start."""
+        """Work until stopped. Raises ConfigError, StateError and UsageError when it cannot start."""
         app = App(self._loaded)
         with ExitStack() as owned:
             try:
                 owned.enter_context(daemon_lock(app.db.engine, app.db.path))
-            except StateError:
+                await app.prepare()
+                socket = owned.enter_context(bind(*app.settings.address))
+            except ConnectorError:
                 await app.close()
                 raise
             owned.callback(log.info, "daemon.stopped")
-            current: App | None = app
-            while current is not None:
-                current = await self._serve(current)
+            front = Front(app)
+            async with serving(application(front), socket) as server:
+                current: App | None = app
+                while current is not None:
+                    current = await self._serve(current, front, server)
 
-    async def _serve(self, app: App) -> App | None:
+    async def _serve(self, app: App, front: Front, server: Server) -> App | None:
         """Run one App; returns the next one after a reload."""
         async with app:
             await app.recover()
             timetable = Timetable(app)
             timetable.start()
             gc.freeze()  # what was loaded by now stays; the collector need not walk it for every page read
-            log.info("daemon.started", stores=len(app.shops), accounts=len(app.senders))
+            log.info("daemon.started", stores=len(app.shops), accounts=len(app.senders), listen=server.url)
             self.started.set()
             following: App | None = None
             while not self.stop.is_set() and following is None:
@@ -68,15 +75,20 @@ class Daemon:
                 if self._reload.is_set() and not self.stop.is_set():
                     self._reload.clear()
                     following = await self._reloaded(app)
-            await timetable.stop(STOP_SECONDS)
+            if following is None:
+                await asyncio.gather(server.close(), timetable.stop(STOP_SECONDS))
+            else:
+                front.app = following
+                await timetable.stop(STOP_SECONDS)
         return following
 
     async def _reloaded(self, current: App) -> App | None:
         try:
             loaded = self._load()
-            if loaded.settings.database != current.settings.database:
-                log.error("daemon.reload_refused", error="database: needs a restart to change")
-                return None
+            for setting in ("database", "listen"):
+                if getattr(loaded.settings, setting) != getattr(current.settings, setting):
+                    log.error("daemon.reload_refused", error=f"{setting}: needs a restart to change")
+                    return None
             logs.learn(*loaded.secrets)
             following = App(loaded)
             await following.prepare()

@@ -96,6 +96,7 @@ class Database:
             self.engine = create_engine(
                 parsed.set(drivername="postgresql+psycopg"), pool_size=8, pool_pre_ping=True
             )
+        self._closed = False
         self._threads = ThreadPoolExecutor(1 if self.is_sqlite else 8, thread_name_prefix="database")
         try:
             self._threads.submit(_migrate, self.engine, self.path).result()
@@ -112,8 +113,10 @@ class Database:
         """Run ``work(connection, …)`` as one transaction: committed when it returns, undone when it raises.
 
         The transaction is finished even when the waiting task is cancelled. Raises StateError when
-        the database fails (full disk, lost connection); nothing of the transaction is kept then.
+        the database fails (full disk, lost connection) or is closed; nothing is kept then.
         """
+        if self._closed:  # by a reload, while somebody still held it
+            raise StateError("the database is closed")
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._threads, lambda: self.work(work, *args, **kwargs))
         return await asyncio.shield(future)
@@ -150,6 +153,7 @@ class Database:
 
     def close(self) -> None:
         """Finish running transactions and close every connection."""
+        self._closed = True
         self._threads.shutdown(wait=True)
         self.engine.dispose()
 

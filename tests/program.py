@@ -81,6 +81,7 @@ class Program:
         self.variables = {"SHOP_KEY": KEY, "SHOP_SECRET": SECRET, "PRIVY_TOKEN": token}
         self.configuration: dict[str, Any] = {
             "database": "sqlite:///connector.db",
+            "listen": "127.0.0.1:0",
             "accounts": {
                 "main": {
                     "token": "${PRIVY_TOKEN}",

@@ -12,22 +12,19 @@ A list answers ``{"orders": […], "total": N, "more": true or false}``; ``total
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connector import exact_json
+from connector import exact_json, listener
 from connector.sample_shop.shop import Shop
 
 MOST = 100
@@ -36,22 +33,8 @@ MOST = 100
 @asynccontextmanager
 async def serving(shop: Shop, key: str) -> AsyncIterator[str]:
     """Serve the shop while the block runs; gives its URL on a free port of 127.0.0.1."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-    config = uvicorn.Config(
-        app(shop, key),
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=1,
-    )
-    server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listener]), name="sample shop")
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
+    async with listener.serving(app(shop, key), listener.bind("127.0.0.1", 0)) as server:
+        yield server.url
 
 
 def app(shop: Shop, key: str) -> Starlette:
@@ -96,14 +79,6 @@ def app(shop: Shop, key: str) -> Starlette:
         Route("/orders/{id:int}", guarded(order)),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: refused})
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves signals to the program."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def _time(text: str) -> datetime:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qsl
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -20,6 +18,8 @@ from starlette.routing import Route
 
 from connector import exact_json
 from connector.errors import StateError, UsageError
+from connector.listener import bind
+from connector.listener import serving as listener_serving
 from connector.sandbox.console import console_routes
 from connector.sandbox.faults import HTML, Broken, Fault
 from connector.sandbox.privy import INTEGRATION_HEADER, PLACED_PATH, Call, Sandbox
@@ -39,33 +39,19 @@ async def serving(sandbox: Sandbox, *, host: str = "127.0.0.1", port: int = 0) -
     The sandbox is closed at the end. Raises UsageError for an address that is not loopback or a port in use.
     """
     try:
-        listener = _listen(host, port)
+        listener = bind(_loopback(host), port)
     except UsageError:
         sandbox.close()
         raise
     application = app(sandbox)
-    server = _Server(
-        uvicorn.Config(
-            application,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-    )
-    application.state.connections = server.server_state.connections
-    task = asyncio.create_task(server.serve(sockets=[listener]), name="sandbox")
     try:
-        await server.ready.wait()
-        bound = listener.getsockname()
-        place = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-        yield f"http://{place}:{bound[1]}"
+        async with listener_serving(application, listener) as server:
+            application.state.connections = server.connections
+            try:
+                yield server.url
+            finally:
+                sandbox.faults.released.set()
     finally:
-        server.should_exit = True
-        sandbox.faults.released.set()
-        await task
         sandbox.close()
 
 
@@ -122,42 +108,14 @@ def app(sandbox: Sandbox) -> Starlette:
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
-class _Server(uvicorn.Server):
-    """A server that says when it is ready and leaves signals to the program."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready.set()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _listen(host: str, port: int) -> socket.socket:
+def _loopback(host: str) -> str:
     try:
         address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     except ValueError:
         address = None
     if address is None or not address.is_loopback:
         raise UsageError(f"the sandbox listens on loopback only, not on {host}; use 127.0.0.1 or ::1")
-    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
-    # asyncio turns Nagle's algorithm off, worth 40 ms an answer, only where the protocol is named
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((str(address), port))
-        listener.listen(2048)
-    except OSError as error:
-        listener.close()
-        raise UsageError(
-            f"the sandbox cannot listen on {host}:{port} ({error.strerror}); choose another port"
-        ) from None
-    return listener
+    return str(address)
 
 
 async def _body(request: Request) -> bytes:

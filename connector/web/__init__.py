@@ -1,0 +1,1 @@
+"""The daemon's front: webhooks, health, and whatever else is served over HTTP."""

@@ -1,0 +1,101 @@
+"""One web application of all parts of the front, and the guard before it.
+
+Each part is a module with ``routes(front)``. A part never lets a fault through: what it raises becomes an
+answer here, and the log says more than the answer does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+
+import structlog
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from connector.errors import StateError
+from connector.web import health
+from connector.web.front import Front, error
+
+log = structlog.get_logger()
+
+LONGEST = 30.0  # seconds from a request's head to the end of its answer
+
+# Nothing here is to be cached, framed, sniffed or told to others; a page of ours sets its own policy.
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def application(front: Front) -> ASGIApp:
+    """The ASGI application, for the listener."""
+    routes: list[BaseRoute] = [*health.routes(front)]
+    handlers = {HTTPException: _refused, StateError: _unavailable, ClientDisconnect: _cut_off}
+    return _Guard(Starlette(routes=routes, exception_handlers=handlers))
+
+
+class _Guard:
+    """Headers on every answer, an end to every request, and an answer to every fault."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def send_guarded(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        request = Request(scope)
+        try:
+            async with asyncio.timeout(LONGEST):
+                await self._app(scope, receive, send_guarded)
+            return
+        except TimeoutError:
+            answer = error(request, 408, "the request took too long", {"Connection": "close"})
+        except asyncio.CancelledError:
+            answer = error(request, 503, "the connector stops", {"Connection": "close"})
+        except Exception as fault:
+            part = scope["path"].split("/")[1][:20]  # the rest may hold anything that the caller chose
+            log.exception("front.fault", method=scope["method"], part=part, fault=type(fault).__name__)
+            answer = error(request, 500, "this should not have happened; the log says more")
+        if not started:  # an answer that had begun cannot become another one: the server cuts it short
+            await answer(scope, receive, send_guarded)
+
+
+async def _refused(request: Request, fault: Exception) -> Response:
+    assert isinstance(fault, HTTPException)
+    if fault.status_code == 405 and request.method == "OPTIONS":
+        return Response(status_code=204, headers=fault.headers)
+    message = fault.detail
+    if message == HTTPStatus(fault.status_code).phrase:
+        said = {404: "there is nothing here", 405: f"{request.method} is not possible here"}
+        message = said.get(fault.status_code, message)
+    return error(request, fault.status_code, message, fault.headers)
+
+
+async def _unavailable(request: Request, fault: Exception) -> Response:
+    """The database cannot take or give anything now: whoever asked may ask again."""
+    log.error("front.database_fault", error=str(fault))
+    return error(request, 503, "the database does not answer now; try again later", {"Retry-After": "30"})
+
+
+async def _cut_off(request: Request, fault: Exception) -> Response:
+    return error(request, 400, "the request was cut off", {"Connection": "close"})
