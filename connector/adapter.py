@@ -145,6 +145,7 @@ class Adapter(ABC, Generic[Creds, Opts]):
     Options: ClassVar[type[BaseModel]] = NoOptions
     traits: ClassVar[Traits]
     feeds: ClassVar[tuple[str, ...]] = ("orders",)
+    batch: ClassVar[int] = 1  # how many orders ``fetch_many`` gets with one request
 
     def __init__(self, *, url: str, credentials: Creds, options: Opts, http: Http) -> None:
         self.url = url.rstrip("/")
@@ -166,6 +167,14 @@ class Adapter(ABC, Generic[Creds, Opts]):
     @abstractmethod
     async def fetch(self, ref: str) -> Document | None:
         """One order, fresh; None when the shop no longer has it. Raises AuthError, Unavailable."""
+
+    async def fetch_many(self, refs: Sequence[str]) -> Sequence[Document]:
+        """Up to ``batch`` orders, fresh, in one request; one that is missing is asked for on its own.
+
+        Overridden together with ``batch``, where the platform can. Raises AuthError, Unavailable.
+        """
+        found = [await self.fetch(ref) for ref in refs]
+        return [document for document in found if document is not None]
 
     @abstractmethod
     def parse(self, document: Document) -> Order:

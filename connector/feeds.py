@@ -115,21 +115,46 @@ async def look(
 ) -> list[str]:
     """Fetch these orders afresh and take them; returns the refs that neither the shop nor we know.
 
-    ``pace`` is a pause in seconds after each. Raises AuthError and Unavailable.
+    ``pace`` is a pause in seconds after each request. Raises AuthError and Unavailable.
     """
     unknown: list[str] = []
-    for ref in refs:
-        async with shop.lock:
-            await _verify(shop)
-            fetched_at = shop.clock.now()
-            document = await shop.adapter.fetch(ref)
-            taken = await shop.db.run(_look, shop, ref, document, feed, fetched_at, force)
-        if taken is None:
-            unknown.append(ref)
-        elif taken.waiting:
-            shop.wake()
-        await asyncio.sleep(pace)
+    size = shop.adapter.batch
+    for start in range(0, len(refs), size):
+        for ref in await _look_at_some(shop, refs[start : start + size], feed, force, pace):
+            async with shop.lock:
+                fetched_at = shop.clock.now()
+                document = await shop.adapter.fetch(ref)
+                taken = await shop.db.run(_look, shop, ref, document, feed, fetched_at, force)
+            if taken is None:
+                unknown.append(ref)
+            elif taken.waiting:
+                shop.wake()
+            await asyncio.sleep(pace)
     return unknown
+
+
+async def _look_at_some(
+    shop: Shop, refs: Sequence[str], feed: str, force: bool, pace: float
+) -> Sequence[str]:
+    """Take what one request brings; returns the refs that must be asked for one by one."""
+    async with shop.lock:
+        await _verify(shop)
+        if len(refs) == 1:
+            return refs
+        fetched_at = shop.clock.now()
+        found = await shop.adapter.fetch_many(refs)
+
+        def keep(connection: Connection, now: datetime, steady: float) -> outbox.Accepted:
+            for document in found:
+                outbox.looked(connection, shop.name, document.ref, steady)
+            return take(connection, shop, found, feed, fetched_at, now, steady, force=force)
+
+        taken = await shop.db.run(keep, shop.clock.now(), shop.clock.steady())
+    if taken.waiting:
+        shop.wake()
+    await asyncio.sleep(pace)
+    brought = {document.ref for document in found}
+    return [ref for ref in refs if ref not in brought]
 
 
 def as_of(page: Page, fetched_at: datetime) -> datetime:

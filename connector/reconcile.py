@@ -72,13 +72,13 @@ async def reconcile(shop: Shop, since: datetime, until: datetime, *, pace: float
     return await shop.db.run(_sum, shop.name, since, until, listed, brought_in, len(gone))
 
 
-async def look_at_open(shop: Shop, since: datetime, most: int, *, pace: float = 0.0) -> int:
-    """Fetch again up to ``most`` orders that are not yet in an end state, the longest unseen first.
+async def look_at_open(shop: Shop, since: datetime, requests: int, *, pace: float = 0.0) -> int:
+    """Fetch orders again that are not yet in an end state, the longest unseen first.
 
-    ``pace`` is the pause in seconds between requests. Returns how many were fetched. Raises AuthError and
-    Unavailable.
+    As many as the shop gives for so many requests. ``pace`` is the pause in seconds between them. Returns
+    how many orders were looked at. Raises AuthError and Unavailable.
     """
-    refs = await shop.db.run(_open, shop.name, since, most)
+    refs = await shop.db.run(_open, shop.name, since, requests * shop.adapter.batch)
     await look(shop, refs, "reconcile", pace=pace)
     return len(refs)
 

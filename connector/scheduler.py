@@ -158,7 +158,7 @@ class Timetable:
         """Reading again by itself, at a time of its own for each store."""
         settings = self._app.settings.stores[name].reconcile
         pace = 60.0 / settings.per_minute
-        most = max(1, int(settings.open_every.total_seconds() / pace))
+        requests = max(1, int(settings.open_every.total_seconds() / pace))
 
         async def recent() -> None:
             if shop.adapter.traits.history:
@@ -167,7 +167,7 @@ class Timetable:
                 log.info("shop.reconciled", store=name, listed=done.listed, brought_in=done.brought_in)
 
         async def unsettled() -> None:
-            await look_at_open(shop, self._app.clock.now() - OPEN_SPAN, most, pace=pace)
+            await look_at_open(shop, self._app.clock.now() - OPEN_SPAN, requests, pace=pace)
 
         for unit, work, every in (
             ("recent", recent, settings.every),

@@ -241,6 +241,18 @@ class AdapterContract:
             assert fetched is not None
             assert adapter.parse(fetched) == adapter.parse(listed)
 
+    async def test_orders_fetched_together_are_those_fetched_one_by_one(
+        self, adapter: Adapter[Any, Any], shop: StandIn
+    ) -> None:
+        refs = shop.place(5)
+        shop.remove(refs[4])
+        found = await adapter.fetch_many(refs)
+        assert sorted(document.ref for document in found) == sorted(refs[:4])
+        for document in found:
+            fetched = await adapter.fetch(document.ref)
+            assert fetched is not None
+            assert adapter.parse(fetched) == adapter.parse(document)
+
     async def test_an_order_that_is_gone_is_none(self, adapter: Adapter[Any, Any], shop: StandIn) -> None:
         (ref,) = shop.place(1)
         shop.remove(ref)
@@ -368,6 +380,7 @@ async def _errors(adapter: Adapter[Any, Any]) -> list[ConnectorError]:
         adapter.changed(Poll(feed=adapter.feeds[0], since=_long_ago())),
         adapter.changed(History(since=_long_ago(), until=datetime.now(UTC))),
         adapter.fetch("1"),
+        adapter.fetch_many(["1"]),
         adapter.check(),
     ):
         with pytest.raises(ConnectorError) as caught:
