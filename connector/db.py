@@ -98,6 +98,10 @@ class Database:
             )
         self._closed = False
         self._threads = ThreadPoolExecutor(1 if self.is_sqlite else 8, thread_name_prefix="database")
+        self._readers = _sqlite_engine(self.path, reading=True) if self.path else self.engine
+        self._reading = (
+            ThreadPoolExecutor(1, thread_name_prefix="reader") if self.is_sqlite else self._threads
+        )
         try:
             self._threads.submit(_migrate, self.engine, self.path).result()
         except DBAPIError as error:
@@ -115,21 +119,23 @@ class Database:
         The transaction is finished even when the waiting task is cancelled. Raises StateError when
         the database fails (full disk, lost connection) or is closed; nothing is kept then.
         """
-        if self._closed:  # by a reload, while somebody still held it
-            raise StateError("the database is closed")
-        loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._threads, lambda: self.work(work, *args, **kwargs))
-        return await asyncio.shield(future)
+        return await self._inside(self._threads, lambda: self.work(work, *args, **kwargs))
+
+    async def read(
+        self, work: Callable[Concatenate[Connection, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run ``work`` as ``run`` does, for views: it only reads, and however long it takes, no unit of work
+        waits for it. On SQLite that is a connection of its own, which sees one moment and cannot write."""
+        return await self._inside(self._reading, lambda: _transaction(self._readers, work, *args, **kwargs))
 
     def work(self, work: Callable[Concatenate[Connection, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """The same, blocking, in the calling thread: for commands without an event loop."""
-        try:
-            with self.engine.begin() as connection:
-                return work(connection, *args, **kwargs)
-        except OUR_FAULTS:
-            raise
-        except DBAPIError as error:
-            raise StateError(_told("the database", error)) from None
+        return _transaction(self.engine, work, *args, **kwargs)
+
+    async def _inside(self, threads: ThreadPoolExecutor, work: Callable[[], R]) -> R:
+        if self._closed:  # by a reload, while somebody still held it
+            raise StateError("the database is closed")
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(threads, work))
 
     async def scrub(self) -> None:
         """Leave nothing of deleted rows in SQLite's files: their pages are overwritten on deletion already,
@@ -154,11 +160,25 @@ class Database:
     def close(self) -> None:
         """Finish running transactions and close every connection."""
         self._closed = True
-        self._threads.shutdown(wait=True)
+        for threads in (self._reading, self._threads):
+            threads.shutdown(wait=True)
+        self._readers.dispose()
         self.engine.dispose()
 
 
-def _sqlite_engine(path: Path) -> Engine:
+def _transaction(
+    engine: Engine, work: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
+) -> R:
+    try:
+        with engine.begin() as connection:
+            return work(connection, *args, **kwargs)
+    except OUR_FAULTS:
+        raise
+    except DBAPIError as error:
+        raise StateError(_told("the database", error)) from None
+
+
+def _sqlite_engine(path: Path, *, reading: bool = False) -> Engine:
     if path.parent.is_dir() and not path.exists():
         with suppress(OSError):  # the same fault is told in words when the database is opened
             path.touch(mode=0o600)  # it holds buyers' data; its log and index take the same rights
@@ -177,6 +197,7 @@ def _sqlite_engine(path: Path) -> Engine:
             "secure_delete=ON",
             "cache_size=-1024",  # KiB; the operating system caches the file anyway
             "journal_size_limit=16777216",
+            f"query_only={'ON' if reading else 'OFF'}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -184,7 +205,7 @@ def _sqlite_engine(path: Path) -> Engine:
     def _begin(connection: Connection) -> None:
         # A transaction that reads first and writes later would fail at once when another process
         # wrote in between; taking the write lock first makes it wait its turn instead.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select
 
 from connector import documents, events, exact_json, outbox, payload
 from connector.errors import BadOrder, UsageError
@@ -15,6 +16,7 @@ from connector.judgement import Known, judge
 from connector.mapping import Mapped
 from connector.order import Document
 from connector.outbox import OUTBOX
+from connector.stores import STORES
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,16 +47,46 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     events: list[events.Event]
 
 
+class Found(msgspec.Struct, frozen=True):
+    """An order that was looked for; ``changed_at`` is the shop's change time, aware UTC."""
+
+    store: str
+    ref: str
+    number: str
+    order_id: int | None
+    state: str
+    lane: str
+    changed_at: datetime
+
+
+_FOUND: list[Any] = [OUTBOX.c[name] for name in Found.__struct_fields__]
+
+
+def search(connection: Connection, names: Sequence[str], wanted: str, most: int = 50) -> list[Found]:
+    """Orders of these stores named by the platform's id, by their number or by their order_id at Privy.
+
+    In that order. A ``#`` before a number makes no difference.
+    """
+    bare = wanted.removeprefix("#")
+    if not bare:
+        return []
+    own = OUTBOX.c.store.in_(names)
+    ways = [own & (OUTBOX.c.ref == wanted), own & OUTBOX.c.number.in_((bare, f"#{bare}"))]
+    if bare.isascii() and bare.isdigit() and int(bare) <= payload.MAX_ORDER_ID:
+        accounts = select(STORES.c.account).where(STORES.c.name.in_(names))
+        ways.append(OUTBOX.c.account.in_(accounts) & (OUTBOX.c.order_id == int(bare)))
+    found: dict[tuple[str, str], Found] = {}
+    for way in ways:  # one after the other, so that each uses its own index
+        for row in sorted(connection.execute(select(*_FOUND).where(way).limit(most))):
+            if row.store in names:
+                found.setdefault((row.store, row.ref), Found(*row))
+    return list(found.values())[:most]
+
+
 def find(connection: Connection, store: str, wanted: str) -> str | None:
-    """The ref of an order named by the platform's id, by its number or by its order_id at Privy."""
-    names = [OUTBOX.c.ref == wanted, OUTBOX.c.number == wanted]
-    if wanted.isascii() and wanted.isdigit() and int(wanted) <= payload.MAX_ORDER_ID:
-        names.append(OUTBOX.c.order_id == int(wanted))
-    rows = connection.execute(
-        select(OUTBOX.c.ref).where(OUTBOX.c.store == store, or_(*names)).order_by(OUTBOX.c.ref != wanted)
-    )
-    row = rows.first()
-    return row.ref if row else None
+    """The ref of an order of one store, named as in ``search``."""
+    found = search(connection, [store], wanted, 1)
+    return found[0].ref if found else None
 
 
 def explain(connection: Connection, store: str, wanted: str) -> Explanation:

@@ -50,8 +50,9 @@ class OutboxRecord(SQLModel, table=True):
     __tablename__ = "outbox"
     __table_args__ = (
         Index("outbox_number", "account", "order_id", unique=True),
+        Index("outbox_shop_number", "store", "number"),
+        Index("outbox_counts", "store", "state", "lane", "rule"),
         Index("outbox_claim", "account", "state", "lane", "placed_at"),
-        Index("outbox_store", "store", "state"),
         # Partial in the migration (claimed_at IS NOT NULL): said here it loads PostgreSQL's dialect, 2 MB.
         Index("outbox_flying", "account"),
     )
@@ -315,16 +316,9 @@ def _told(version: Version, state: str) -> str:
 
 
 def counts(connection: Connection, store: str | None = None) -> list[Row[Any]]:
-    """Rows of (store, state, lane, rule, in flight or not, how many), for sums and the status page."""
-    flying = OUTBOX.c.claimed_at.is_not(None)
-    query = select(
-        OUTBOX.c.store,
-        OUTBOX.c.state,
-        OUTBOX.c.lane,
-        OUTBOX.c.rule,
-        flying.label("flying"),
-        func.count().label("count"),
-    ).group_by(OUTBOX.c.store, OUTBOX.c.state, OUTBOX.c.lane, OUTBOX.c.rule, flying)
+    """Rows of (store, state, lane, rule, how many), for sums; read from an index alone."""
+    key = [OUTBOX.c[name] for name in ("store", "state", "lane", "rule")]
+    query = select(*key, func.count().label("count")).group_by(*key)
     if store is not None:
         query = query.where(OUTBOX.c.store == store)
     return list(connection.execute(query))

@@ -118,6 +118,40 @@ async def test_a_transaction_is_finished_though_its_task_is_cancelled(database_u
     database.close()
 
 
+async def test_a_view_delays_no_transaction(database_url: str) -> None:
+    database = Database(database_url)
+    begun, release = threading.Event(), threading.Event()
+
+    def slowly(connection: Connection) -> tuple[int, int]:
+        before = count(connection)
+        begun.set()
+        assert release.wait(30)
+        return before, count(connection)
+
+    try:
+        view = asyncio.create_task(database.read(slowly))
+        await asyncio.to_thread(begun.wait, 30)
+        await asyncio.wait_for(database.run(write), 30)
+        release.set()
+        before, after = await view
+        assert before == 0
+        assert after == (0 if database.is_sqlite else 1), "a view of SQLite sees one moment"
+        assert await database.read(count) == 1
+    finally:
+        release.set()
+        database.close()
+
+
+async def test_a_view_of_sqlite_cannot_write(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    try:
+        with pytest.raises(StateError):
+            await database.read(write)
+        await database.run(write)
+    finally:
+        database.close()
+
+
 def test_sqlite_keeps_what_it_says_through_a_power_loss(sqlite_url: str) -> None:
     database = Database(sqlite_url)
     with database.engine.connect() as connection:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection
 
-from connector import events, outbox
 from connector import explain as model
+from connector import failures
 from connector.app import App
 from connector.commands.frame import as_json_option, print_json, with_app
 from connector.commands.tables import print_table
 from connector.errors import UsageError
-from connector.feeds import remap
-from connector.outbox import OUTBOX
+
+BY = "the command line"
 
 
 @click.group()
@@ -30,12 +29,12 @@ def failed() -> None:
 @click.pass_obj
 def list_(config: Path | None, store: str | None, as_json: bool) -> None:
     """List failed orders with their reasons."""
-    rows = with_app(config, lambda app: app.db.run(_rows, store))
+    rows = with_app(config, lambda app: app.db.run(failures.listed, store))
     if as_json:
         print_json(rows)
         return
     columns = ["store", "ref", "number", "changed_at", "reason"]
-    print_table("Failed", columns, [[str(row[name]) for name in columns] for row in rows])
+    print_table("Failed", columns, [[str(getattr(row, name)) for name in columns] for row in rows])
 
 
 @failed.command()
@@ -76,67 +75,35 @@ def discard(config: Path | None, store: str, orders: tuple[str, ...], every: boo
     click.echo(f"{count} discarded.")
 
 
-def _rows(connection: Connection, store: str | None) -> list[dict[str, Any]]:
-    columns = [OUTBOX.c[name] for name in ("store", "ref", "number", "order_id", "changed_at", "reason")]
-    query = select(*columns).where(OUTBOX.c.state == "failed").order_by(OUTBOX.c.store, OUTBOX.c.reason)
-    if store is not None:
-        query = query.where(OUTBOX.c.store == store)
-    return [dict(row) for row in connection.execute(query).mappings()]
-
-
 def _chosen(connection: Connection, store: str, orders: tuple[str, ...], every: bool) -> list[str]:
     if every == bool(orders):
         raise UsageError("name orders, or --all")
-    failed_refs = [row["ref"] for row in _rows(connection, store)]
+    refs = [one.ref for one in failures.listed(connection, store)]
     if every:
-        return failed_refs
-    refs = [model.find(connection, store, order) or order for order in orders]
-    for order, ref in zip(orders, refs, strict=True):
-        if ref not in failed_refs:
+        return refs
+    named = [model.find(connection, store, order) or order for order in orders]
+    for order, ref in zip(orders, named, strict=True):
+        if ref not in refs:
             raise UsageError(f"store {store} has no failed order {order!r}; see: connector failed list")
-    return refs
+    return named
 
 
 async def _retry(app: App, store: str, orders: tuple[str, ...], every: bool) -> int:
     shop = app.shop(store)
-
-    def work(connection: Connection) -> tuple[list[str], list[str]]:
-        refs = _chosen(connection, store, orders, every)
-        return refs, remap(connection, shop, refs, app.clock.now(), app.clock.steady())
-
-    refs, missing = await app.db.run(work)
-    rows = await app.db.run(outbox.known, store, refs)
-    again = [ref for ref in refs if rows[ref].state == "waiting"]
+    refs = await app.db.run(_chosen, store, orders, every)
+    done = await failures.retry(shop, refs, BY)
     click.echo(
-        f"{len(again)} of {len(refs)} wait to be sent; a running daemon, or connector sync, sends them."
+        f"{done.waiting} of {done.asked} wait to be sent; a running daemon, or connector sync, sends them."
     )
-    for ref in refs:
-        if ref in missing:
-            click.echo(
-                f"order {ref}: its document is no longer held; use: connector replay {store} {ref}", err=True
-            )
-        elif rows[ref].state == "failed":
-            click.echo(f"order {ref} still fails: {rows[ref].reason}", err=True)
-    return len(refs) - len(again)
+    for ref in done.missing:
+        click.echo(
+            f"order {ref}: its document is no longer held; use: connector replay {store} {ref}", err=True
+        )
+    for ref, reason in done.still:
+        click.echo(f"order {ref} still fails: {reason}", err=True)
+    return done.asked - done.waiting
 
 
 async def _discard(app: App, store: str, orders: tuple[str, ...], every: bool) -> int:
     shop = app.shop(store)
-
-    def work(connection: Connection) -> int:
-        refs = _chosen(connection, shop.name, orders, every)
-        values = {"state": "skipped", "rule": outbox.DISCARDED}
-        connection.execute(
-            update(OUTBOX).where(OUTBOX.c.store == shop.name, OUTBOX.c.ref.in_(refs)).values(values)
-        )
-        now = app.clock.now()
-        events.write(
-            connection,
-            [
-                events.Event(now, shop.name, ref, "note", "discarded", "set aside by an operator")
-                for ref in refs
-            ],
-        )
-        return len(refs)
-
-    return await app.db.run(work)
+    return await failures.discard(shop, await app.db.run(_chosen, store, orders, every), BY)

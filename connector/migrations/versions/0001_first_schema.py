@@ -106,7 +106,8 @@ def upgrade() -> None:
             postgresql_where=sa.text("claimed_at IS NOT NULL"),
         )
         batch_op.create_index("outbox_number", ["account", "order_id"], unique=True)
-        batch_op.create_index("outbox_store", ["store", "state"], unique=False)
+        batch_op.create_index("outbox_counts", ["store", "state", "lane", "rule"], unique=False)
+        batch_op.create_index("outbox_shop_number", ["store", "number"], unique=False)
 
     op.create_table(
         "pause",
@@ -156,7 +157,8 @@ def downgrade() -> None:
     op.drop_table("quota_seen")
     op.drop_table("pause")
     with op.batch_alter_table("outbox", schema=None) as batch_op:
-        batch_op.drop_index("outbox_store")
+        batch_op.drop_index("outbox_shop_number")
+        batch_op.drop_index("outbox_counts")
         batch_op.drop_index("outbox_number")
         batch_op.drop_index(
             "outbox_flying",
