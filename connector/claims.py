@@ -66,7 +66,6 @@ def claim(
     rules: Mapping[str, SendingRules],
     grant: quota.Grant,
     *,
-    resting: Collection[str],
     fixed: Collection[str],
     now: datetime,
     steady: float,
@@ -74,10 +73,9 @@ def claim(
 ) -> list[Claim]:
     """Take due orders: live ones first, oldest first; then history, newest first.
 
-    ``rules`` has the account's configured stores, ``resting`` those that are paused; ``fixed`` those whose
-    numbering is known to be recorded.
+    ``rules`` has the stores that may send; ``fixed`` those whose numbering is known to be recorded.
     """
-    active = [store for store in rules if store not in resting]
+    active = list(rules)
     room = min(grant.live, most)
     rows = []
     if active and room > 0:
@@ -140,6 +138,12 @@ def in_flight(connection: Connection, account: str) -> dict[str, int]:
         .group_by(OUTBOX.c.claimed_lane)
     )
     return {row[0]: row[1] for row in rows}
+
+
+def any_in_flight(connection: Connection, store: str) -> bool:
+    """Whether a request of the store has no answer yet."""
+    query = select(OUTBOX.c.ref).where(OUTBOX.c.store == store, OUTBOX.c.claimed_at.is_not(None))
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def next_due(connection: Connection, account: str, active: Collection[str]) -> float | None:

@@ -23,6 +23,10 @@ class Clock:
         """The wall's time, aware UTC."""
         return datetime.now(UTC)
 
+    def ahead(self) -> float:
+        """By how many seconds the wall clock was set forward (or back: negative) since the process began."""
+        return self.now().timestamp() - self.steady()
+
     def steady(self) -> float:
         """Seconds since 1970 by a clock that never jumps while the process lives."""
         return time.clock_gettime(_STEADY) + self._offset

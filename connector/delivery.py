@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -177,24 +177,43 @@ def _turn(
         steady,
         sender.pacer,
     )
-    taken = claims.claim(
-        connection,
-        sender.account,
-        sender.rules,
-        grant,
-        resting=resting,
-        fixed=sender.fixed,
-        now=now,
-        steady=steady,
-        most=room,
-    )
+    probing = {name for name in active if ("store", name) in known}
+    taken = _claim(connection, sender, set(active) - probing, probing, grant, room, now, steady)
     sender.pacer.take(sum(claim.lane == "history" for claim in taken), steady)
     if len(taken) == room:
         return Turn(taken, None)  # an answer must come before another can leave
+    active = [name for name in active if name not in probing or not claims.any_in_flight(connection, name)]
     if claims.any_due(connection, sender.account, active, steady):
         return Turn(taken, grant.again_at)
     times = (claims.next_due(connection, sender.account, active), pauses_end)
     return Turn(taken, min((time for time in times if time is not None), default=None))
+
+
+def _claim(
+    connection: Connection,
+    sender: Sender,
+    active: Collection[str],
+    probing: Collection[str],
+    grant: quota.Grant,
+    room: int,
+    now: datetime,
+    steady: float,
+) -> list[Claim]:
+    """Take what may leave now. A store whose pause ran out sends one order, and then waits for its answer."""
+    probes = [name for name in probing if not claims.any_in_flight(connection, name)]
+    taken: list[Claim] = []
+    for names, most in [([name], 1) for name in probes] + [([*active], room)]:
+        taken += claims.claim(
+            connection,
+            sender.account,
+            {name: sender.rules[name] for name in names},
+            grant.less(len(taken)),
+            fixed=sender.fixed,
+            now=now,
+            steady=steady,
+            most=min(most, room - len(taken)),
+        )
+    return taken
 
 
 def _resting(known: Mapping[tuple[str, str], pauses.Pause], sender: Sender, steady: float) -> set[str]:

@@ -53,6 +53,7 @@ class OutboxRecord(SQLModel, table=True):
         Index("outbox_shop_number", "store", "number"),
         Index("outbox_counts", "store", "state", "lane", "rule"),
         Index("outbox_claim", "account", "state", "lane", "placed_at"),
+        Index("outbox_store", "store", "placed_at"),
         # Partial in the migration (claimed_at IS NOT NULL): said here it loads PostgreSQL's dialect, 2 MB.
         Index("outbox_flying", "account"),
     )

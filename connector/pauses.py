@@ -54,6 +54,11 @@ class Pause(msgspec.Struct, frozen=True):
         """Whether nothing at all is to be tried now."""
         return self.until > steady
 
+    @property
+    def lasts(self) -> bool:
+        """Whether a person should know: not for a lost packet, nor for a wait that Privy asked for."""
+        return self.kind in ("auth", "identity") or (self.kind == "fault" and self.strikes >= PATIENCE)
+
 
 def get(connection: Connection, scope: str, name: str) -> Pause | None:
     """The pause of one scope and name, also when it has run out and waits for its probe."""

@@ -112,6 +112,10 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     history: int
     again_at: float
 
+    def less(self, taken: int) -> Grant:
+        """What is left of it after so many requests."""
+        return msgspec.structs.replace(self, live=self.live - taken, history=self.history - taken)
+
 
 class Pacer:
     """An even pace for history: one request each interval, so that it never comes in a clump.

@@ -11,6 +11,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from connector import backfills, retention
 from connector.app import App
+from connector.clock import Clock
 from connector.delivery import Sender, deliver
 from connector.errors import AuthError, StateError, Unavailable
 from connector.feeds import Shop, poll, read_backfill
@@ -21,7 +22,35 @@ log = structlog.get_logger()
 LOOK_FOR_BACKFILLS = 2.0  # seconds
 IDLE = 20.0  # seconds after which an account without work is looked at all the same
 OPEN_SPAN = timedelta(days=60)  # an order older than this is not looked after on its own any more
+JUMP = 1.0  # seconds by which the wall clock must have moved against the steady one to have been set
 READ_AGAIN = 30.0  # seconds before a backfill whose shop failed is tried again
+
+
+class SteadyScheduler(AsyncIOScheduler):  # type: ignore[misc]
+    """APScheduler plans by the wall clock. Whenever that was set, every plan moves along with it.
+
+    So a clock set back stalls nothing, and one set forward sets nothing off early.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(timezone=UTC)
+        self._clock = clock
+        self._ahead = clock.ahead()
+
+    def wakeup(self) -> None:
+        """Called when something is due by the loop's clock, which never jumps, and when plans change."""
+        self.follow()
+        super().wakeup()
+
+    def follow(self) -> None:
+        """Before anything is planned or looked at."""
+        jump = self._clock.ahead() - self._ahead
+        if abs(jump) < JUMP or not self.running:
+            return
+        self._ahead += jump
+        log.warning("clock.jumped", seconds=round(jump))
+        for job in self.get_jobs():
+            job.modify(next_run_time=job.next_run_time + timedelta(seconds=jump))
 
 
 class Timetable:
@@ -29,7 +58,7 @@ class Timetable:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._scheduler = SteadyScheduler(app.clock)
         self._stopping = asyncio.Event()
         self._running: set[str] = set()
         self._reading: dict[str, asyncio.Task[None]] = {}
@@ -138,6 +167,7 @@ class Timetable:
 
     def _deliver_at(self, account: str, wait: float | None) -> None:
         sender = self._app.senders[account]
+        self._scheduler.follow()
         at = datetime.now(UTC) + timedelta(seconds=wait or 0.0)
         self._scheduler.add_job(
             self._unit,

@@ -8,16 +8,21 @@ from datetime import datetime, timedelta
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from connector import backfills, claims, cursors, outbox, pauses, quota, stores
+from connector import alarms, backfills, claims, cursors, outbox, pauses, quota, stores
+from connector.alarms import Alarm
 from connector.clock import Clock
 from connector.outbox import OUTBOX
 from connector.settings import Settings
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
-    """Why something rests: until when it does (aware UTC), and what a person can do."""
+    """Why something rests: until when it does (aware UTC), and what a person can do.
+
+    Not ``lasting`` is what mends itself within minutes: a lost packet, a wait that Privy asked for.
+    """
 
     kind: str
+    lasting: bool
     message: str
     since: datetime
     until: datetime
@@ -40,6 +45,7 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     notes: dict[str, int]
     troubles: list[Trouble]
+    alarms: list[Alarm]
     light: str
 
 
@@ -88,7 +94,9 @@ def collect(connection: Connection, settings: Settings, clock: Clock) -> Status:
     troubles: dict[tuple[str, str], list[Trouble]] = {}
     for pause in pauses.every(connection):
         until = now + timedelta(seconds=max(0.0, pause.until - steady))
-        trouble = Trouble(kind=pause.kind, message=pause.message, since=pause.since, until=until)
+        trouble = Trouble(
+            kind=pause.kind, lasting=pause.lasts, message=pause.message, since=pause.since, until=until
+        )
         scope = "store" if pause.scope == "shop" else pause.scope
         troubles.setdefault((scope, pause.name), []).append(trouble)
     return Status(
@@ -149,8 +157,15 @@ def _store(
     ):
         for note in text.split():
             notes[note] = notes.get(note, 0) + count
+    alarmed = alarms.of_store(connection, name, now)
     late = lag is None or lag > max(600.0, 5 * settings.stores[name].poll.total_seconds())
-    light = "red" if troubles else "yellow" if late or sums["failed"] else "green"
+    light = (
+        "red"
+        if any(one.lasting for one in troubles)
+        else "yellow"
+        if troubles or late or alarmed or sums["failed"]
+        else "green"
+    )
     return StoreStatus(
         name=name,
         platform=settings.stores[name].platform,
@@ -162,6 +177,7 @@ def _store(
         skipped=skipped,
         notes=notes,
         troubles=troubles,
+        alarms=alarmed,
         light=light,
         **sums,
     )

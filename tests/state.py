@@ -89,9 +89,8 @@ class State:
         return self.do(
             claims.claim,
             "main",
-            {store: sending_rules(**rules) for store in ("acme", "zeta")},
+            {store: sending_rules(**rules) for store in ("acme", "zeta") if store not in resting},
             grant,
-            resting=resting,
             fixed=(),
             now=self.clock.now(),
             steady=self.clock.steady(),

@@ -213,9 +213,7 @@ async def test_a_page_that_is_being_taken_and_a_claim_do_not_cross(state: State)
 
     def claim(connection: Connection) -> list[Claim]:
         steady, rules = state.clock.steady(), {"acme": sending_rules()}
-        return claims.claim(
-            connection, "main", rules, AMPLE, resting=(), fixed=(), now=NOW, steady=steady, most=9
-        )
+        return claims.claim(connection, "main", rules, AMPLE, fixed=(), now=NOW, steady=steady, most=9)
 
     taking = asyncio.create_task(state.db.run(take))
     await asyncio.to_thread(reading.wait)

@@ -368,6 +368,24 @@ async def test_an_unverified_store_sends_nothing(tmp_path: Path) -> None:
         assert run.ids == [2]
 
 
+async def test_a_store_whose_pause_ran_out_sends_one_order_and_waits_for_its_answer(tmp_path: Path) -> None:
+    tokens: dict[str, str | None] = {"acme": "unknown", "zeta": "good"}
+    async with rig(tmp_path, tokens=tokens, integrations=["good"]) as run:
+        for number in range(1, 10):
+            run.state.accept(version(str(number)))
+        await run.deliver()
+        pause = run.pause("store", "acme")
+        assert pause is not None
+        run.state.clock.forward(pause.until - run.state.clock.steady())
+        run.state.accept(version("20"), store="zeta")
+        before = len(run.privy.arrivals)
+
+        await run.deliver()
+
+        assert sorted(run.statuses[before:], key=str) == [201, 422]
+        assert run.states()["20"] == "delivered"
+
+
 async def test_a_delivery_ends_no_pause_of_a_shops_copy(tmp_path: Path) -> None:
     async with rig(tmp_path) as run:
         run.state.accept(version("1"))

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from connector import quota
+from connector import quota, status
 from connector.app import App, numbering_of
 from connector.commands.frame import as_json_option, load, print_json
 from connector.delivery import Sender
@@ -63,9 +63,22 @@ async def _check(config: Path | None, offline: bool) -> list[Line]:
     async with App(loaded) as app:
         for sender in app.senders.values():
             lines += await _account(app, sender)
+        lines += _known(await app.db.run(status.collect, settings, app.clock))
         for found in await asyncio.gather(*(_shop(shop) for shop in app.shops.values())):
             lines += found
     return lines
+
+
+def _known(now: status.Status) -> Iterable[Line]:
+    """What the daemon found out: who rests and why, and what looks wrong though nothing failed."""
+    for store in now.stores:
+        for alarm in store.alarms:
+            yield Line(level="error", subject=f"store {store.name}", message=alarm.message)
+    for kind, owners in (("store", now.stores), ("account", now.accounts)):
+        for owner in owners:
+            for trouble in (one for one in owner.troubles if one.lasting):
+                message = f"rests since {trouble.since:%Y-%m-%d %H:%M}Z: {trouble.message}"
+                yield Line(level="error", subject=f"{kind} {owner.name}", message=message)
 
 
 async def _account(app: App, sender: Sender) -> Iterable[Line]:

@@ -75,6 +75,8 @@ def show(now: model.Status) -> None:
             click.echo(f"{store.name}: {count} skipped by rule {rule}")
         for note, count in sorted(store.notes.items()):
             click.echo(f"{store.name}: {count} orders with note {note}")
+        for alarm in store.alarms:
+            click.echo(f"{store.name}: {alarm.message}")
         if store.failed:
             click.echo(f"{store.name}: {store.failed} failed; see: connector failed list")
     for kind, owners in (("store", now.stores), ("account", now.accounts)):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from connector import status
+from connector import pauses, status
 from connector.app import App
 from connector.commands.frame import as_json_option, print_json, with_app
 from connector.commands.status import show
@@ -54,7 +54,9 @@ async def _deliver(app: App, account: str, seconds: float) -> None:
     timer = asyncio.get_running_loop().call_later(seconds, stopping.set)
     while not stopping.is_set():
         again = await deliver(sender, stopping)
-        if again is None or again >= end:
+        pause = await app.db.run(pauses.get, "account", account)
+        refused = pause is not None and pause.kind == "auth"
+        if again is None or again >= end or refused:
             break
         await asyncio.sleep(max(0.0, again - app.clock.steady()))
     timer.cancel()

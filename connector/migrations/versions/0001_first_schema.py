@@ -108,6 +108,7 @@ def upgrade() -> None:
         batch_op.create_index("outbox_number", ["account", "order_id"], unique=True)
         batch_op.create_index("outbox_counts", ["store", "state", "lane", "rule"], unique=False)
         batch_op.create_index("outbox_shop_number", ["store", "number"], unique=False)
+        batch_op.create_index("outbox_store", ["store", "placed_at"], unique=False)
 
     op.create_table(
         "pause",
