@@ -10,7 +10,7 @@ from typing import Self
 
 from sqlalchemy import Connection
 
-from connector import claims, outbox, pauses, quota, registry, stores
+from connector import claims, inbox, outbox, pauses, quota, registry, stores
 from connector.clock import Clock
 from connector.db import Database
 from connector.delivery import BACKOFF_SECONDS, Sender
@@ -34,6 +34,7 @@ class App:
         self.http = Http()
         self.db = Database(self.settings.database)
         self.on_wake: Callable[[str], None] = lambda account: None
+        self.on_nudge: Callable[[str], None] = lambda store: None
         self.shops: dict[str, Shop] = {}
         self.senders: dict[str, Sender] = {}
 
@@ -98,6 +99,7 @@ class App:
                 quota.recover(connection, account, steady)
                 claims.recover(connection, account, now=now, steady=steady, longest=BACKOFF_SECONDS[1])
             pauses.probe_now(connection, steady)
+            inbox.recover(connection, steady)
 
         await self.db.run(work)
 

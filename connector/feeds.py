@@ -68,7 +68,7 @@ async def poll(shop: Shop, *, most_pages: int | None = None) -> bool:
                     if most_pages is not None and pages >= most_pages:
                         break
         except (AuthError, Unavailable) as error:
-            await _failed(shop, error)
+            await failed(shop, error)
             return False
         await _succeeded(shop)
         return True
@@ -319,7 +319,8 @@ def _rests(connection: Connection, name: str, steady: float) -> bool:
     return pause is not None and pause.rests(steady)
 
 
-async def _failed(shop: Shop, error: AuthError | Unavailable) -> None:
+async def failed(shop: Shop, error: AuthError | Unavailable) -> None:
+    """Record a shop's fault as its pause."""
     kind = "auth" if isinstance(error, AuthError) else "fault"
     pause = await shop.db.run(
         pauses.fail,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from sqlalchemy import Connection, delete, select, update
 
@@ -25,46 +27,57 @@ class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def forget(connection: Connection, shop: Shop, contact: str) -> Forgotten:
-    """Drop documents and payloads of the buyer with this e-mail address or phone number.
+    """Drop documents and payloads of the buyer with this e-mail address or phone number, for an operator.
 
-    An order that waited is not sent any more: it is counted as skipped by the rule ``forgotten``. Statuses,
-    times and hashes stay; they say nothing of the buyer. ``Database.scrub`` removes
-    what is left in the files.
+    ``Database.scrub`` removes what is left in the files.
     """
     found: list[str] = []
-    last = ""
-    while True:
-        rows = connection.execute(
-            select(DOCUMENTS)
-            .where(DOCUMENTS.c.store == shop.name, DOCUMENTS.c.ref > last)
-            .order_by(DOCUMENTS.c.ref)
-            .limit(PAGE)
-        ).all()
-        if not rows:
-            break
-        found += [row.ref for row in rows if _is_of(shop, documents.Kept(*row), contact)]
-        last = rows[-1].ref
-    now = shop.clock.now()
-    for start in range(0, len(found), PAGE):
-        refs = found[start : start + PAGE]
-        own = (OUTBOX.c.store == shop.name) & OUTBOX.c.ref.in_(refs)
-        connection.execute(delete(DOCUMENTS).where(DOCUMENTS.c.store == shop.name, DOCUMENTS.c.ref.in_(refs)))
+    after: str | None = ""
+    while after is not None:
+        refs, after = search(connection, shop, contact, after)
+        found += refs
+    purge(connection, shop, found, "by an operator")
+    return Forgotten(store=shop.name, refs=found)
+
+
+def search(
+    connection: Connection, shop: Shop, contact: str, after: str, most: int = PAGE
+) -> tuple[list[str], str | None]:
+    """The buyer's orders among the next ``most`` documents, and where to go on (None at the end)."""
+    rows = connection.execute(
+        select(DOCUMENTS)
+        .where(DOCUMENTS.c.store == shop.name, DOCUMENTS.c.ref > after)
+        .order_by(DOCUMENTS.c.ref)
+        .limit(most)
+    ).all()
+    found = [row.ref for row in rows if _is_of(shop, documents.Kept(*row), contact)]
+    return found, rows[-1].ref if rows else None
+
+
+def purge(connection: Connection, shop: Shop, refs: Sequence[str] | None, who: str) -> None:
+    """Drop documents and payloads of these orders, or of all the store's; ``who`` asked for it, in words.
+
+    An order that waited is not sent any more: it is counted as skipped by the rule ``forgotten``. Statuses,
+    times and hashes stay; they say nothing of the buyer.
+    """
+    pages = [None] if refs is None else [refs[at : at + PAGE] for at in range(0, len(refs), PAGE)]
+    for page in pages:
+        orders, kept = [OUTBOX.c.store == shop.name], [DOCUMENTS.c.store == shop.name]
+        if page is not None:
+            orders.append(OUTBOX.c.ref.in_(page))
+            kept.append(DOCUMENTS.c.ref.in_(page))
+        connection.execute(delete(DOCUMENTS).where(*kept))
         connection.execute(
             update(OUTBOX)
-            .where(own & OUTBOX.c.state.in_(("waiting", "failed")))
+            .where(*orders, OUTBOX.c.state.in_(("waiting", "failed")))
             .values(state="skipped", rule=FORGOTTEN, reason="")
         )
-        connection.execute(update(OUTBOX).where(own).values(body=None))
-        events.write(
-            connection,
-            [
-                events.Event(
-                    now, shop.name, ref, "note", FORGOTTEN, "the buyer's data was purged by an operator"
-                )
-                for ref in refs
-            ],
+        connection.execute(update(OUTBOX).where(*orders).values(body=None))
+        told = events.Event(
+            shop.clock.now(), shop.name, "", "note", FORGOTTEN, f"the buyer's data was purged {who}"
         )
-    return Forgotten(store=shop.name, refs=found)
+        known = connection.execute(select(OUTBOX.c.ref).where(*orders)).scalars()
+        events.write(connection, [msgspec.structs.replace(told, ref=ref) for ref in known])
 
 
 def _is_of(shop: Shop, kept: documents.Kept, contact: str) -> bool:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from connector import backfills, retention
+from connector import backfills, inbox, retention
 from connector.app import App
 from connector.clock import Clock
 from connector.delivery import Sender, deliver
 from connector.errors import AuthError, StateError, Unavailable
 from connector.feeds import Shop, poll, read_backfill
+from connector.nudges import Errands
 from connector.reconcile import look_at_open, reconcile
 
 log = structlog.get_logger()
@@ -24,6 +26,8 @@ IDLE = 20.0  # seconds after which an account without work is looked at all the 
 OPEN_SPAN = timedelta(days=60)  # an order older than this is not looked after on its own any more
 JUMP = 1.0  # seconds by which the wall clock must have moved against the steady one to have been set
 READ_AGAIN = 30.0  # seconds before a backfill whose shop failed is tried again
+QUIET = 0.3  # seconds after a webhook in which those that follow it are gathered
+ROUNDS = 3  # at most so many times
 
 
 class SteadyScheduler(AsyncIOScheduler):  # type: ignore[misc]
@@ -62,12 +66,15 @@ class Timetable:
         self._stopping = asyncio.Event()
         self._running: set[str] = set()
         self._reading: dict[str, asyncio.Task[None]] = {}
+        self._errands: dict[str, asyncio.Task[None]] = {}
+        self._nudged: dict[str, asyncio.Event] = {name: asyncio.Event() for name in app.shops}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin; must be called in a running event loop."""
         app = self._app
         app.on_wake = self._wake
+        app.on_nudge = self._nudge
         for index, (name, shop) in enumerate(app.shops.items()):
             every = app.settings.stores[name].poll.total_seconds()
             # A thousand shops are not asked in the same instant, neither at the start nor later.
@@ -104,17 +111,20 @@ class Timetable:
             max_instances=1,
             coalesce=True,
         )
+        self._scheduler.add_job(self._unit, "date", ["inbox", self._look_into_inboxes])
         self._scheduler.start()
 
     async def stop(self, seconds: float) -> None:
         """Claim and read nothing more; give what is in flight ``seconds`` to finish."""
         self._stopping.set()
         self._app.on_wake = lambda account: None
+        self._app.on_nudge = lambda store: None
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
-        for task in self._reading.values():
+        reading = {*self._reading.values(), *self._errands.values()}
+        for task in reading:
             task.cancel()
-        pending = {*self._tasks, *self._reading.values()}
+        pending = {*self._tasks, *reading}
         if pending:
             _, late = await asyncio.wait(pending, timeout=seconds)
             for task in late:
@@ -213,6 +223,43 @@ class Timetable:
                 coalesce=True,
                 misfire_grace_time=None,
             )
+
+    async def _look_into_inboxes(self) -> None:
+        """What an earlier process left."""
+        for store in await self._app.db.run(inbox.busy_stores):
+            self._nudge(store)
+
+    def _nudge(self, store: str) -> None:
+        """A webhook of the store was stored."""
+        if store not in self._app.shops or self._stopping.is_set():
+            return
+        self._nudged[store].set()
+        task = self._errands.get(store)
+        if task is None or task.done():
+            self._errands[store] = asyncio.create_task(self._run_errands(store))
+
+    async def _run_errands(self, store: str) -> None:
+        """Do what the store's inbox holds, and end when it is empty."""
+        nudged = self._nudged[store]
+        pace = self._app.settings.stores[store].webhook_fetches_per_minute
+        errands = Errands(self._app.shops[store], pace)
+        wait: float | None = READ_AGAIN
+        while not self._stopping.is_set() and (wait is not None or nudged.is_set()):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(nudged.wait(), wait)
+            for _ in range(ROUNDS):  # deliveries about one order come in bursts
+                if nudged.is_set():
+                    nudged.clear()
+                    await asyncio.sleep(QUIET)
+            nudged.clear()
+            try:
+                wait = await errands.run(self._stopping)
+            except StateError as error:
+                log.error("database.fault", unit=f"inbox:{store}", error=str(error))
+                wait = READ_AGAIN
+            except Exception:
+                log.exception("unit.fault", unit=f"inbox:{store}")
+                wait = READ_AGAIN
 
     async def _look_for_backfills(self) -> None:
         for backfill in await self._app.db.run(backfills.every, "reading"):

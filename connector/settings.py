@@ -182,6 +182,9 @@ class StoreSettings(StrictModel):
     webhook_secret: WebhookSecrets = Field(
         (), description="What the shop signs its webhooks with; two while rotating."
     )
+    webhook_fetches_per_minute: int = Field(
+        60, ge=1, description="At most so many orders a minute are fetched because of webhooks."
+    )
     live_from: PastTime | None = Field(
         None, description="Orders placed before are history and set off no mail; default: when first seen."
     )
@@ -230,6 +233,10 @@ class Settings(StrictModel):
         "127.0.0.1:8080",
         description="HOST:PORT for webhooks, the status page, /healthz, /readyz and /metrics.",
     )
+    public_url: str = Field(
+        "",
+        description="Where shops on the internet reach listen: https://HOST, the address of a reverse proxy.",
+    )
     retention: Duration = Field(
         "30d", validate_default=True, description="How long the payloads of delivered orders are kept."
     )
@@ -251,6 +258,11 @@ class Settings(StrictModel):
     def _host_and_port(cls, listen: str) -> str:
         _address(listen)
         return listen
+
+    @field_validator("public_url")
+    @classmethod
+    def _reachable(cls, url: str) -> str:
+        return web_address(url) if url else url
 
     @property
     def address(self) -> tuple[str, int]:

@@ -30,6 +30,7 @@ class Environment(BaseSettings):
 
     database: str | None = None
     listen: str | None = None
+    public_url: str | None = None
     retention: str | None = None
     include: list[str] | None = None
     accounts: dict[str, dict[str, Any]] | None = None

@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connector.errors import StateError
-from connector.web import health
+from connector.web import health, webhooks
 from connector.web.front import Front, error
 
 log = structlog.get_logger()
@@ -40,9 +40,11 @@ _HEADERS = {
 
 def application(front: Front) -> ASGIApp:
     """The ASGI application, for the listener."""
-    routes: list[BaseRoute] = [*health.routes(front)]
+    routes: list[BaseRoute] = [*webhooks.routes(front), *health.routes(front)]
     handlers = {HTTPException: _refused, StateError: _unavailable, ClientDisconnect: _cut_off}
-    return _Guard(Starlette(routes=routes, exception_handlers=handlers))
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    app.router.redirect_slashes = False  # shops follow no redirect, and it would quote the caller's own Host
+    return _Guard(app)
 
 
 class _Guard:

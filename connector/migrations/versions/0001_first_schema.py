@@ -60,6 +60,18 @@ def upgrade() -> None:
         batch_op.create_index("event_time", ["at"], unique=False)
 
     op.create_table(
+        "inbox",
+        sa.Column("store", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("came_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.Float(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("store", "kind", "subject"),
+    )
+    op.create_table(
         "outbox",
         sa.Column("store", sa.String(), nullable=False),
         sa.Column("ref", sa.String(), nullable=False),
@@ -169,6 +181,7 @@ def downgrade() -> None:
         batch_op.drop_index("outbox_claim")
 
     op.drop_table("outbox")
+    op.drop_table("inbox")
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.drop_index("event_time")
         batch_op.drop_index("event_order")

@@ -1,0 +1,111 @@
+"""``POST /webhooks/<store>``: verify, keep durably, answer. The work follows (``connector.nudges``)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from connector import inbox
+from connector.adapter import Notice, WebhookRequest
+from connector.counters import WEBHOOKS
+from connector.errors import Forged, StateError
+from connector.web.bodies import whole_body
+from connector.web.front import Front, answer
+
+log = structlog.get_logger()
+
+MAX_BODY = 1024 * 1024
+DATABASE_SECONDS = 4.0  # then the shop is told to try again; the impatient ones wait five seconds
+QUIET_SECONDS = 60.0  # between two lines of the log about forged webhooks of one store
+
+
+class Letterbox:
+    """Keeps what arrives. What comes in while a transaction runs shares the next one, so a burst is few."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._waiting: list[tuple[str, Notice, asyncio.Future[None]]] = []
+        self._emptying: asyncio.Task[None] | None = None
+
+    async def keep(self, store: str, notice: Notice) -> None:
+        """Committed when this returns. Raises StateError when it cannot be."""
+        kept = asyncio.get_running_loop().create_future()
+        self._waiting.append((store, notice, kept))
+        if self._emptying is None:
+            self._emptying = asyncio.create_task(self._empty())
+        try:
+            await asyncio.wait_for(kept, DATABASE_SECONDS)
+        except TimeoutError:
+            raise StateError("the database did not take a webhook in time") from None
+
+    async def _empty(self) -> None:
+        while self._waiting:
+            letters, self._waiting = self._waiting, []
+            app = self._front.app
+            fault: Exception | None = None
+            try:
+                notices = [(store, notice) for store, notice, _ in letters]
+                await app.db.run(inbox.arrive, notices, now=app.clock.now(), steady=app.clock.steady())
+            except Exception as error:
+                fault = error
+            for _, _, kept in letters:
+                if kept.done():  # its caller waited too long
+                    continue
+                if fault is None:
+                    kept.set_result(None)
+                else:
+                    kept.set_exception(fault)
+            if fault is None:
+                for store in {store for store, _, _ in letters}:
+                    app.on_nudge(store)
+        self._emptying = None
+
+
+def routes(front: Front) -> list[BaseRoute]:
+    """For shops."""
+    letterbox = Letterbox(front)
+    complained: dict[str, float] = {}
+
+    async def webhook(request: Request) -> Response:
+        name = request.path_params["store"]
+        if name not in front.app.shops or not front.app.shops[name].adapter.traits.webhooks:
+            raise HTTPException(404)
+        try:
+            body = await whole_body(request, MAX_BODY)
+        except HTTPException:
+            WEBHOOKS.labels(name, "too_large").inc()
+            raise
+        app = front.app
+        if name not in app.shops:  # a reload took it away while the body came
+            raise HTTPException(404)
+        secrets = [secret.get_secret_value() for secret in app.settings.stores[name].webhook_secret]
+        try:
+            notice = app.shops[name].adapter.read_webhook(
+                WebhookRequest(headers=dict(request.headers), body=body), secrets
+            )
+        except Forged as error:
+            WEBHOOKS.labels(name, "forged").inc()
+            steady = app.clock.steady()
+            if steady - complained.get(name, 0.0) > QUIET_SECONDS:
+                complained[name] = steady
+                log.warning("webhook.forged", store=name, error=str(error))
+            raise HTTPException(401, "the signature is missing or wrong") from None
+        if notice == Notice():
+            WEBHOOKS.labels(name, "nothing").inc()
+            return answer({"status": "nothing to do"})
+        try:
+            await letterbox.keep(name, notice)
+        except StateError:
+            WEBHOOKS.labels(name, "unavailable").inc()
+            raise
+        WEBHOOKS.labels(name, "accepted").inc()
+        if notice.note:
+            log.warning("webhook.note", store=name, note=notice.note)
+        return answer({"status": "accepted"}, 202)
+
+    return [Route("/webhooks/{store}", webhook, methods=["POST"])]
