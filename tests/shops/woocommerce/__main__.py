@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from tests.shops.woocommerce.server import address, listening, server_of
+from tests.shops.serving import address, listening, server_of
+from tests.shops.woocommerce.api import application
 from tests.shops.woocommerce.shop import Key, Shop
 
 
@@ -28,7 +29,7 @@ def main() -> None:
     shop.seed(chosen.orders, step=chosen.step, until=chosen.until)
     listener = listening(chosen.port)
     print(address(listener), flush=True)
-    server_of(shop).run([listener])
+    server_of(lambda abort: application(shop, abort)).run([listener])
 
 
 if __name__ == "__main__":

@@ -2,73 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Thread
+from contextlib import AbstractContextManager
 
-import uvicorn
-from starlette.types import Scope
-from uvicorn.protocols.http.h11_impl import H11Protocol
-
+from tests.shops import serving
 from tests.shops.woocommerce.api import application
 from tests.shops.woocommerce.shop import Shop
 
 
-@contextmanager
-def serve(shop: Shop, port: int = 0) -> Iterator[str]:
+def serve(shop: Shop, port: int = 0) -> AbstractContextManager[str]:
     """The shop's address, while it is served by a thread of its own."""
-    listener = listening(port)
-    server = server_of(shop)
-    thread = Thread(target=server.run, args=([listener],), name="woocommerce stand-in", daemon=True)
-    thread.start()
-    try:
-        yield address(listener)
-    finally:
-        server.force_exit = server.should_exit = True  # a hanging request must not hold the test
-        thread.join()
-        listener.close()
-
-
-def listening(port: int) -> socket.socket:
-    """A socket that takes connections at once, also before the server looks at them."""
-    return socket.create_server(("127.0.0.1", port), backlog=512)
-
-
-def address(listener: socket.socket) -> str:
-    """The URL of a listening socket."""
-    return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
-def server_of(shop: Shop) -> uvicorn.Server:
-    """A server whose connections the shop can reset."""
-    transports: dict[object, asyncio.Transport] = {}
-
-    class Protocol(H11Protocol):
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            # Else a head waits 40 ms for its body; asyncio does this only to sockets that it made itself.
-            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            transports[tuple(transport.get_extra_info("peername"))] = transport
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            transports.pop(tuple(self.transport.get_extra_info("peername")), None)
-            super().connection_lost(exc)
-
-    def abort(scope: Scope) -> None:
-        transports[tuple(scope["client"])].abort()
-
-    return uvicorn.Server(
-        uvicorn.Config(
-            application(shop, abort),
-            http=Protocol,
-            ws="none",
-            lifespan="off",
-            loop="asyncio",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=False,
-        )
-    )
+    return serving.serve(lambda abort: application(shop, abort), port)

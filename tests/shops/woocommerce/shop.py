@@ -18,6 +18,7 @@ from threading import RLock
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+from tests.shops import clock
 from tests.shops.woocommerce.faults import Fault
 from tests.shops.woocommerce.templates import SAMPLE_NAMES, template
 
@@ -69,23 +70,12 @@ class Row(NamedTuple):
     body: bytes
 
 
-class Clock:
-    """The shop's clock, to the second, UTC."""
-
-    def __init__(self) -> None:
-        self._fixed: datetime | None = None
+class Clock(clock.Clock):
+    """The shop's clock, to the second."""
 
     def now(self) -> datetime:
         """Aware UTC, whole seconds."""
-        return (self._fixed or datetime.now(UTC)).replace(microsecond=0)
-
-    def set(self, time: datetime) -> None:
-        """Stops the clock at ``time``."""
-        self._fixed = time.astimezone(UTC)
-
-    def advance(self, seconds: float) -> None:
-        """Moves a clock that was set."""
-        self._fixed = (self._fixed or datetime.now(UTC)) + timedelta(seconds=seconds)
+        return super().now().replace(microsecond=0)
 
 
 class Shop:

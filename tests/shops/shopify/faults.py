@@ -1,0 +1,45 @@
+"""What goes wrong with a real shop, provoked."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+KINDS = {
+    "401": "a token that was revoked",
+    "402": "a frozen shop",
+    "403": "forbidden",
+    "404": "no such shop",
+    "423": "a locked shop",
+    "429": "a rate limit below the API, with Retry-After: 7",
+    "430": "rejected for security",
+    "500": "a fault of the server, as JSON",
+    "502": "a proxy's page",
+    "503": "maintenance, as a page",
+    "internal": "200 with INTERNAL_SERVER_ERROR among the errors and no data",
+    "throttled": "200 with THROTTLED, though points are left; the bucket says that 7 s are missing",
+    "redirect": "301 to another host, as for a shop that was renamed",
+    "html": "200 with an HTML page",
+    "empty": "200 with nothing",
+    "truncated": "200 whose JSON is cut off, with a length that agrees",
+    "broken": "200 whose connection ends amid the body",
+    "reset": "the connection is reset",
+    "hang": "no answer, ever",
+}
+
+
+@dataclass
+class Fault:
+    """A fault still to happen ``times`` times (None: always) to requests whose path matches ``path``."""
+
+    kind: str
+    times: int | None
+    path: str
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"{self.kind} is no fault; there are {', '.join(KINDS)}")
+
+    def meets(self, path: str) -> bool:
+        """Whether a request for this path fails."""
+        return re.search(self.path, path) is not None
