@@ -19,23 +19,18 @@ TIMES: dict[str, Callable[[Order], datetime]] = {
     "updated_at": lambda order: order.updated_at,
     "processed_at": lambda order: order.processed_at or order.created_at,
 }
+_PAYMENTS = ("paid", "pending", "authorized", "partially_paid", "partially_refunded", "refunded", "voided")
+_SHIPPING = {"UNFULFILLED": "unshipped", "FULFILLED": "shipped", "PARTIALLY_FULFILLED": "partial"}
 _WORDS: dict[str, tuple[Callable[[Order], str], frozenset[str]]] = {
     "financial_status": (
         lambda order: (order.financial or "pending").lower(),
-        frozenset(
-            ("paid", "pending", "authorized", "partially_paid", "partially_refunded", "refunded")
-            + ("voided", "expired")
-        ),
+        frozenset((*_PAYMENTS, "expired")),
     ),
     "fulfillment_status": (
-        lambda order: {
-            "UNFULFILLED": "unshipped",
-            "FULFILLED": "shipped",
-            "PARTIALLY_FULFILLED": "partial",
-        }.get(order.fulfillment, order.fulfillment.lower()),
-        frozenset(["unshipped", "shipped", "partial", "scheduled", "on_hold", "request_declined"]),
+        lambda order: _SHIPPING.get(order.fulfillment, order.fulfillment.lower()),
+        frozenset((*_SHIPPING.values(), "scheduled", "on_hold", "request_declined")),
     ),
-    "test": (lambda order: str(order.test).lower(), frozenset({"true", "false"})),
+    "test": (lambda order: str(order.test).lower(), frozenset(("true", "false"))),
 }
 _STATUSES: dict[str, Callable[[Order], bool]] = {
     "open": lambda order: order.closed_at is None and order.cancelled_at is None,
