@@ -14,11 +14,12 @@ from datetime import datetime
 from hashlib import sha256
 from hmac import compare_digest
 from hmac import new as new_hmac
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 from pydantic import BaseModel
 
+from connector.errors import Forged, Unavailable
 from connector.http import Http
 from connector.order import Document, Order
 from connector.strict_model import StrictModel as StrictModel  # adapters import only this contract
@@ -66,7 +67,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebhookRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A webhook as it arrived: header names in lower case, the raw body, untouched."""
+    """A webhook, or a push, as it arrived: header names in lower case, the raw body, untouched."""
 
     headers: Mapping[str, str]
     body: bytes
@@ -187,6 +188,38 @@ class Adapter(ABC, Generic[Creds, Opts]):
         ``secrets`` are the store's ``webhook_secret``; a platform that signs with a secret of its
         credentials takes that one as well.
         """
+
+
+class PushedAdapter(Adapter[Creds, Opts]):
+    """For a store that nobody can ask: its orders are pushed, whole, and what is held is all there is."""
+
+    feeds = ()
+
+    @abstractmethod
+    def authenticate(self, request: WebhookRequest, secrets: Sequence[str], now: datetime) -> None:
+        """Raises Forged unless the push comes from whoever holds a secret of this store.
+
+        ``secrets`` are the store's ``webhook_secret``; ``now`` (aware UTC) is for time stamps that run out.
+        """
+
+    @abstractmethod
+    def document(self, body: dict[str, Any], arrived_at: datetime) -> Document:
+        """The pushed body with its id and its version, which is ``arrived_at`` unless the body states one.
+
+        Pure. Raises BadOrder when it has no id: then nothing of it can be kept.
+        """
+
+    async def changed(self, read: Poll | History) -> Page:
+        """There is nobody to ask."""
+        raise Unavailable("the orders of this store are pushed; there is no shop that could be read")
+
+    async def fetch(self, ref: str) -> Document | None:
+        """There is nobody to ask. (None would say that the order is gone.)"""
+        raise Unavailable("the orders of this store are pushed; there is no shop that could be read")
+
+    def read_webhook(self, request: WebhookRequest, secrets: Sequence[str]) -> Notice:
+        """A webhook only says which order to fetch, and nothing can be fetched."""
+        raise Forged("the orders of this store are pushed to /orders/STORE, not to /webhooks/STORE")
 
 
 class Subscribes(ABC):

@@ -169,7 +169,7 @@ class App:
                 key: store.integration_token.get_secret_value() if store.integration_token else None
                 for key, store in own.items()
             },
-            verified=lambda key: self.shops[key].verified_at is not None,
+            verified=lambda key: self.shops[key].verified,
             db=self.db,
             clock=self.clock,
         )

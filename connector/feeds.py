@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import Connection
 
 from connector import backfills, cursors, documents, events, outbox, pauses, stores
-from connector.adapter import Adapter, History, Page, Poll
+from connector.adapter import Adapter, History, Page, Poll, PushedAdapter
 from connector.clock import Clock
 from connector.db import Database
 from connector.errors import AuthError, Unavailable, UsageError
@@ -47,8 +47,27 @@ class Shop:
     verified_at: float | None = None
 
     @property
+    def pushed(self) -> bool:
+        """Whether its orders come by themselves and nobody can be asked for them."""
+        return isinstance(self.adapter, PushedAdapter)
+
+    @property
+    def verified(self) -> bool:
+        """Whether this is the shop that the store began with; where orders are pushed there is none."""
+        return self.pushed or self.verified_at is not None
+
+    @property
     def bench(self) -> Bench:
         return Bench(adapter=self.adapter, mapper=self.mapper, facts=self.facts)
+
+
+def must_be_readable(shop: Shop) -> None:
+    """Raise UsageError for a store whose orders are pushed, in a command that reads the shop."""
+    if shop.pushed:
+        raise UsageError(
+            f"store {shop.name}: its orders are pushed, so there is no shop that could be read. What was "
+            f"missed is brought in from a file: connector import {shop.name} FILE"
+        )
 
 
 async def poll(shop: Shop, *, most_pages: int | None = None) -> bool:
@@ -202,7 +221,15 @@ def take(
     return accepted
 
 
-def remap(connection: Connection, shop: Shop, refs: Sequence[str], now: datetime, steady: float) -> list[str]:
+def remap(
+    connection: Connection,
+    shop: Shop,
+    refs: Sequence[str],
+    now: datetime,
+    steady: float,
+    *,
+    feed: str = "retry",
+) -> list[str]:
     """Judge the stored documents again and send whatever comes out; returns refs without a document."""
     missing: list[str] = []
     for ref in refs:
@@ -211,7 +238,7 @@ def remap(connection: Connection, shop: Shop, refs: Sequence[str], now: datetime
             missing.append(ref)
             continue
         document = Document(ref=ref, changed_at=kept.changed_at, body=kept.unpacked())
-        take(connection, shop, [document], "retry", now, now, steady, force=True, gone=kept.gone)
+        take(connection, shop, [document], feed, now, now, steady, force=True, gone=kept.gone)
     return missing
 
 

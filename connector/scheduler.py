@@ -76,6 +76,8 @@ class Timetable:
         app.on_wake = self._wake
         app.on_nudge = self._nudge
         for index, (name, shop) in enumerate(app.shops.items()):
+            if shop.pushed:
+                continue
             every = app.settings.stores[name].poll.total_seconds()
             # A thousand shops are not asked in the same instant, neither at the start nor later.
             first = datetime.now(UTC) + timedelta(seconds=min(index * 0.02, every))

@@ -19,6 +19,7 @@ from connector.commands.moments import Moment, for_people
 from connector.commands.tables import print_table
 from connector.daemon import Daemon
 from connector.errors import UsageError
+from connector.feeds import Shop, must_be_readable
 from connector.ownership import daemon_pid
 from connector.plan import Plan, plan
 
@@ -31,7 +32,9 @@ FOLLOW_SECONDS = 0.5
 @click.command()
 @click.option("--since", type=Moment(), required=True, help="Orders placed from this date on (UTC).")
 @click.option("--until", type=Moment(), help="Orders placed before this date; default: now.")
-@click.option("--store", "names", multiple=True, help="Only this store; may be repeated. Default: all.")
+@click.option(
+    "--store", "names", multiple=True, help="Only this store; may be repeated. Default: all that can be read."
+)
 @click.option("--dry-run", is_flag=True, help="Only the plan: how many orders, how many calls, done when.")
 @click.option("--cancel", is_flag=True, help="Stop reading the stores' past; what was read still goes out.")
 @as_json_option
@@ -59,10 +62,20 @@ def backfill(
     sys.exit(asyncio.run(_bring(config, since, until, names, cancel, as_json)))
 
 
+def _chosen(app: App, names: tuple[str, ...]) -> list[Shop]:
+    """The stores named, or all whose shop can be read. Raises UsageError for one that cannot."""
+    if not names:
+        return [shop for shop in app.shops.values() if not shop.pushed]
+    chosen = [app.shop(name) for name in names]
+    for shop in chosen:
+        must_be_readable(shop)
+    return chosen
+
+
 async def _plans(app: App, since: datetime, until: datetime | None, names: tuple[str, ...]) -> list[Plan]:
     found = []
-    for name in names or tuple(app.shops):
-        shop = app.shop(name)
+    for shop in _chosen(app, names):
+        name = shop.name
         with _bar() as bar:
             task = bar.add_task(f"reading {name}", total=None, tail="") if bar else None
 
@@ -106,7 +119,7 @@ async def _bring(
 ) -> int:
     loaded = load(config)
     async with App(loaded) as app:
-        chosen = [app.shop(name).name for name in names or tuple(app.shops)]
+        chosen = [shop.name for shop in _chosen(app, names)]
         if cancel:
             stopped = sum([await app.db.run(backfills.cancel, name) for name in chosen])
             click.echo(

@@ -14,7 +14,8 @@ from connector.commands.tables import print_table
 @as_json_option
 def platforms(as_json: bool) -> None:
     """The adapters installed, and what each can do."""
-    traits = {name: registry.adapter(name).traits for name in registry.platforms()}
+    classes = {name: registry.adapter(name) for name in registry.platforms()}
+    traits = {name: one.traits for name, one in classes.items()}
     if as_json:
         print_json({name: msgspec.to_builtins(one) for name, one in traits.items()})
         return
@@ -22,7 +23,15 @@ def platforms(as_json: bool) -> None:
         "Platforms",
         ["platform", "title", "poll", "webhooks", "history", "order ids", "verified"],
         [
-            [name, one.title, "yes", _yes(one.webhooks), _yes(one.history), one.ids, one.verified]
+            [
+                name,
+                one.title,
+                _yes(bool(classes[name].feeds)),
+                _yes(one.webhooks),
+                _yes(one.history),
+                one.ids,
+                one.verified,
+            ]
             for name, one in traits.items()
         ],
     )

@@ -11,11 +11,11 @@ import click
 
 from connector import documents, exact_json
 from connector import explain as model
-from connector.adapter import History
+from connector.adapter import History, PushedAdapter
 from connector.app import App
 from connector.commands.frame import as_json_option, print_json, with_app
 from connector.commands.tables import print_table
-from connector.errors import UsageError
+from connector.errors import BadOrder, UsageError
 from connector.feeds import Shop
 from connector.order import Document
 
@@ -66,7 +66,8 @@ async def _previews(
 async def _one(app: App, shop: Shop, wanted: str) -> Document:
     """The order afresh from the shop when it still has it, else as it was last seen."""
     ref = await app.db.run(model.find, shop.name, wanted) or wanted
-    document = await shop.adapter.fetch(ref) or await app.db.run(model.held, shop.name, ref)
+    fresh = None if shop.pushed else await shop.adapter.fetch(ref)
+    document = fresh or await app.db.run(model.held, shop.name, ref)
     if document is None:
         raise UsageError(f"store {shop.name}: neither the shop nor this program knows an order {wanted!r}")
     return document
@@ -95,6 +96,11 @@ def _from_file(shop: Shop, file: Path) -> list[Document]:
     bodies = content if isinstance(content, list) else [content]
     if not bodies or not all(isinstance(body, dict) for body in bodies):
         raise UsageError(f"{file}: expected an order document, or a list of them")
+    if isinstance(shop.adapter, PushedAdapter):
+        try:
+            return [shop.adapter.document(body, UNKNOWN) for body in bodies]
+        except BadOrder as error:
+            raise UsageError(f"{file}: {error}") from None
     if not all(body.get("id") for body in bodies):
         raise UsageError(f"{file}: an order document has an id; this has none")
     return [Document(ref=str(body["id"]), changed_at=UNKNOWN, body=body) for body in bodies]

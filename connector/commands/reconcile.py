@@ -12,6 +12,7 @@ from connector import reconcile as model
 from connector.app import App
 from connector.commands.frame import as_json_option, print_json, with_app
 from connector.commands.moments import Moment
+from connector.feeds import must_be_readable
 
 
 @click.command()
@@ -22,7 +23,7 @@ from connector.commands.moments import Moment
 @as_json_option
 @click.pass_obj
 def reconcile(config: Path | None, store: str | None, since: datetime | None, as_json: bool) -> None:
-    """Read STORE (default: every store) again, bring in what was missed, and show the sum.
+    """Read STORE (default: every store whose shop can be read) again, bring in what was missed, show the sum.
 
     Every order that the shop shows must be delivered, waiting, skipped by a named rule or failed; exits 1
     when the sum is not right. A running daemon, or `connector sync`, delivers what was brought in.
@@ -37,7 +38,9 @@ def reconcile(config: Path | None, store: str | None, since: datetime | None, as
 
 
 async def _sums(app: App, store: str | None, since: datetime | None) -> list[model.Sum]:
-    shops = [app.shop(store)] if store else list(app.shops.values())
+    shops = [app.shop(store)] if store else [shop for shop in app.shops.values() if not shop.pushed]
+    if store:
+        must_be_readable(shops[0])
     sums = []
     for shop in shops:
         until = app.clock.now()

@@ -14,8 +14,10 @@ from connector.app import App
 from connector.commands.frame import with_app
 from connector.commands.moments import Moment
 from connector.errors import UsageError
-from connector.feeds import look
+from connector.feeds import Shop, look, remap
 from connector.outbox import OUTBOX
+
+PAGE = 100  # orders a transaction
 
 
 @click.command()
@@ -24,7 +26,7 @@ from connector.outbox import OUTBOX
 @click.option("--since", type=Moment(), help="All known orders placed from this date on (UTC).")
 @click.pass_obj
 def replay(config: Path | None, store: str, orders: tuple[str, ...], since: datetime | None) -> None:
-    """Fetch orders afresh and send them again, though unchanged.
+    """Fetch orders afresh and send them again, though unchanged. (Pushed ones: as they were pushed last.)
 
     The rules about old orders hold here too: what is history goes as history. A running daemon, or
     `connector sync`, sends them.
@@ -46,8 +48,21 @@ async def _replay(app: App, store: str, orders: tuple[str, ...], since: datetime
         return [row.ref for row in rows]
 
     refs = await app.db.run(chosen)
-    unknown = await look(shop, refs, "replay", force=True)
+    if shop.pushed:
+        unknown = await _again(app, shop, refs)
+    else:
+        unknown = await look(shop, refs, "replay", force=True)
     click.echo(f"{len(refs) - len(unknown)} orders taken again.")
     for ref in unknown:
         click.echo(f"store {store}: neither the shop nor this program knows an order {ref!r}", err=True)
     return 1 if unknown else 0
+
+
+async def _again(app: App, shop: Shop, refs: list[str]) -> list[str]:
+    """Take orders as they are held; returns those that are not."""
+    missing: list[str] = []
+    for start in range(0, len(refs), PAGE):
+        missing += await app.db.run(
+            remap, shop, refs[start : start + PAGE], app.clock.now(), app.clock.steady(), feed="replay"
+        )
+    return missing

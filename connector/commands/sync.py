@@ -42,7 +42,7 @@ async def _round(app: App, names: tuple[str, ...], seconds: float) -> status.Sta
     shops = [app.shop(name) for name in names] or list(app.shops.values())
     with daemon_lock(app.db.engine, app.db.path):
         await app.recover()
-        await asyncio.gather(*(poll(shop) for shop in shops))
+        await asyncio.gather(*(poll(shop) for shop in shops if not shop.pushed))
         accounts = {shop.account for shop in shops}
         await asyncio.gather(*(_deliver(app, account, seconds) for account in accounts))
     return await app.db.run(status.collect, app.settings, app.clock)

@@ -1,0 +1,347 @@
+"""A pushed document as a Document with its version, and as an Order. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from adapters.push.configuration import Options
+from connector.adapter import StrictModel
+from connector.errors import BadOrder
+from connector.expressions import Expression, ExpressionError
+from connector.order import (
+    Address,
+    Consent,
+    Discount,
+    Document,
+    FinancialStatus,
+    FulfillmentStatus,
+    LineItem,
+    Order,
+    Phone,
+    Status,
+    TaxLine,
+)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LONGEST_ID = 200
+LARGEST_VERSION = 10**17
+MOST_ROWS = 5000  # line items of one order
+FINANCIAL: Mapping[str, FinancialStatus] = {word.value: word for word in FinancialStatus}
+FULFILLMENT: Mapping[str, FulfillmentStatus] = {word.value: word for word in FulfillmentStatus}
+
+# Digits behind the point, where they are not two (ISO 4217, list one).
+MINOR_DIGITS: Mapping[str, int] = {
+    "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0,
+    "UGX": 0, "UYI": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
+    "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
+    "CLF": 4, "UYW": 4,
+}  # fmt: skip
+
+_AMOUNT = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?", re.ASCII)
+_UNIX = re.compile(r"\d{9,13}", re.ASCII)
+_DIGITS = re.compile(r"-?\d{1,19}", re.ASCII)
+_WORDS = {"true": True, "yes": True, "false": False, "no": False}
+_LARGEST_COUNT = 10**9
+_LARGEST_NUMBER = 10**40
+_FAR = Decimal(10**12)  # seconds, outside of the calendar
+_MILLISECONDS_FROM = 10**11  # as seconds that would be the year 5138
+
+
+class Parser:
+    """The expressions of one store, compiled."""
+
+    def __init__(self, options: Options) -> None:
+        self._places = _compiled(options)
+        self._lines = _compiled(options.line)
+        self._discounts = _compiled(options.discount)
+        self._taxes = _compiled(options.tax)
+        self._addresses = _compiled(options.address)
+        self._zone = ZoneInfo(options.time_zone) if options.time_zone else None
+        self._minor = options.amounts == "minor"
+        self._by_time = bool(options.changed_at)
+        self._by_counter = bool(options.version)
+        self._origins = {
+            field: getattr(options, name)
+            for field, name in (
+                ("order_id", "id"),
+                ("order_date", "placed_at"),
+                *((name, name) for name in _SAME_NAME),
+            )
+        }
+        self._origins["total_items"] = f"{options.line_items}[].{options.line.quantity}"
+        self._from_lines = f"{options.line_items}: quantity x price"
+
+    def document(self, body: dict[str, Any], arrived_at: datetime) -> Document:
+        """The body with its id and version. Raises BadOrder when it has no id.
+
+        A version that cannot be read makes a Document older than any other, so that it can replace nothing;
+        ``parse`` says why it is a bad order.
+        """
+        ref = _text("id", self._found("id", body)).strip()
+        if not ref:
+            raise BadOrder("id", f"options.id ({self._places['id'].text}) finds none in the document")
+        if len(ref) > LONGEST_ID or not ref.isprintable():
+            raise BadOrder(
+                "id", f"is longer than {LONGEST_ID} characters, or holds some that cannot be printed"
+            )
+        try:
+            version = self._version(body)
+        except BadOrder:
+            version = EPOCH
+        return Document(ref=ref, changed_at=version or arrived_at, body=body)
+
+    def parse(self, document: Document) -> Order:
+        """The order in our words. Raises BadOrder naming the option whose expression found something wrong.
+
+        Without a change time of the shop's own the order counts as changed when it was placed: one that is
+        pushed long after it was placed is late, and nobody is written to about it.
+        """
+        body = document.body
+        version = self._version(body)
+        placed_at = self._moment("placed_at", body)
+        if placed_at is None:
+            raise BadOrder("placed_at", f"options.placed_at ({self._places['placed_at'].text}) finds no time")
+        currency = _text("currency", self._found("currency", body)).strip().upper()
+        digits = MINOR_DIGITS.get(currency, 2) if self._minor else 0
+        lines = tuple(self._line_items(body, digits))
+        subtotal = _amount("subtotal", self._found("subtotal", body), digits)
+        origins = self._origins
+        if subtotal is None and lines:
+            subtotal = sum((line.quantity * line.price for line in lines), Decimal(0))
+            origins = {**origins, "subtotal": self._from_lines}
+        total = _amount("total", self._found("total", body), digits)
+        if total is None:
+            raise BadOrder("total", f"options.total ({self._places['total'].text}) finds no amount")
+        billing, shipping = self._address("billing_address", body), self._address("shipping_address", body)
+        placed = _flag("placed", self._found("placed", body))
+        return Order(
+            ref=document.ref,
+            number=_clean(_text("number", self._found("number", body))),
+            placed_at=placed_at,
+            changed_at=version if self._by_time and version else placed_at,
+            currency=currency,
+            total=total,
+            financial=self._status("financial_status", body, FINANCIAL),
+            fulfillment=self._status("fulfillment_status", body, FULFILLMENT),
+            placed=placed is not False,
+            test=_flag("test", self._found("test", body)) is True,
+            subtotal=subtotal,
+            discounts=tuple(
+                Discount(_text(f"{at}.code", code), abs(_needed(f"{at}.amount", amount, digits)))
+                for at, (code, amount) in self._rows("discounts", body, self._discounts)
+            ),
+            tax_lines=tuple(
+                TaxLine(_text(f"{at}.title", title), _needed(f"{at}.amount", amount, digits))
+                for at, (title, amount) in self._rows("tax_lines", body, self._taxes)
+            ),
+            line_items=lines,
+            email=_text("email", self._found("email", body)).strip(),
+            phones=self._phones(body, shipping.country_code or billing.country_code),
+            customer_id=_text("customer_id", self._found("customer_id", body)),
+            billing=billing,
+            shipping=shipping,
+            email_consent=self._consent("email_consent", body),
+            sms_consent=self._consent("sms_consent", body),
+            origins=origins,
+        )
+
+    def _found(self, name: str, body: Any) -> Any:
+        return self._places[name].search(body)
+
+    def _version(self, body: dict[str, Any]) -> datetime | None:
+        """What the document says, or None where arrival counts."""
+        if self._by_counter:
+            count = _whole(self._found("version", body)) or 0
+            if not 0 < count <= LARGEST_VERSION:
+                raise BadOrder(
+                    "version", f"options.version ({self._places['version'].text}) finds no counter"
+                )
+            return EPOCH + timedelta(microseconds=count)
+        if not self._by_time:
+            return None
+        moment = self._moment("changed_at", body)
+        if moment is None:
+            raise BadOrder(
+                "changed_at", f"options.changed_at ({self._places['changed_at'].text}) finds no time"
+            )
+        return moment
+
+    def _moment(self, name: str, body: dict[str, Any]) -> datetime | None:
+        found = self._found(name, body)
+        if found is None:
+            return None
+        if isinstance(found, str) and _UNIX.fullmatch(found.strip()):
+            found = int(found)
+        try:
+            if isinstance(found, int | Decimal) and not isinstance(found, bool):
+                number = Decimal(found)
+                seconds = number / 1000 if abs(number) >= _MILLISECONDS_FROM else number
+                return EPOCH + timedelta(microseconds=int(max(-_FAR, min(seconds, _FAR)) * 1_000_000))
+            moment = datetime.fromisoformat(found.strip())
+            if moment.tzinfo is None and self._zone is not None:
+                moment = moment.replace(tzinfo=self._zone)
+            if moment.tzinfo is None:
+                raise BadOrder(name, "the time states no zone; say which one it is under options.time_zone")
+            return moment.astimezone(UTC)
+        except (ValueError, OverflowError, AttributeError):
+            raise BadOrder(name, "is no time; ISO 8601 or unix (milli)seconds are") from None
+
+    def _line_items(self, body: dict[str, Any], digits: int) -> Iterator[LineItem]:
+        for at, (sku, quantity, price, name, product_id, variant_id) in self._rows(
+            "line_items", body, self._lines
+        ):
+            count = _whole(quantity)
+            if count is None:
+                raise BadOrder(f"{at}.quantity", "is no whole number")
+            yield LineItem(
+                sku=_text(f"{at}.sku", sku),
+                quantity=count,
+                price=_needed(f"{at}.price", price, digits),
+                name=_text(f"{at}.name", name),
+                product_id=_text(f"{at}.product_id", product_id),
+                variant_id=_text(f"{at}.variant_id", variant_id),
+            )
+
+    def _rows(
+        self, name: str, body: dict[str, Any], places: Mapping[str, _Place]
+    ) -> Iterator[tuple[str, list[Any]]]:
+        """For each element of a list: its name in messages, and what the expressions find in it."""
+        rows = self._found(name, body)
+        if rows is None:
+            return
+        if not isinstance(rows, list) or len(rows) > MOST_ROWS:
+            raise BadOrder(name, f"is no list of at most {MOST_ROWS}")
+        for index, row in enumerate(rows):
+            if not isinstance(row, dict):
+                raise BadOrder(f"{name}[{index}]", "is no object")
+            yield f"{name}[{index}]", [place.search(row) for place in places.values()]
+
+    def _address(self, name: str, body: dict[str, Any]) -> Address:
+        found = self._found(name, body)
+        if found is None:
+            return Address()
+        if not isinstance(found, dict):
+            raise BadOrder(name, "is no object")
+        parts = {
+            part: _text(f"{name}.{part}", place.search(found)) for part, place in self._addresses.items()
+        }
+        whole = parts.pop("name")
+        if whole and not (parts["first_name"] or parts["last_name"]):
+            first, _, last = whole.strip().rpartition(" ")
+            parts |= {"first_name": first, "last_name": last} if first else {"first_name": last}
+        return Address(**parts)
+
+    def _phones(self, body: dict[str, Any], country: str) -> tuple[Phone, ...]:
+        found = self._found("phone", body)
+        texts = [_text("phone", one) for one in (found if isinstance(found, list) else [found])]
+        origin = self._places["phone"].text
+        return tuple(Phone(text, country, origin) for text in dict.fromkeys(texts) if text.strip())
+
+    def _status(self, name: str, body: dict[str, Any], known: Mapping[str, Any]) -> Status[Any]:
+        """The word as it stands, and in lower case; nothing else is taken for one of Privy's."""
+        word = _clean(_text(name, self._found(name, body)))
+        spellings = tuple(dict.fromkeys((word, word.lower()))) if word else ()
+        return Status(value=known.get(word.lower()), words=spellings, origin=self._places[name].text)
+
+    def _consent(self, name: str, body: dict[str, Any]) -> Consent | None:
+        given = _flag(name, self._found(name, body))
+        return None if given is None else Consent(given=given, origin=self._places[name].text)
+
+
+class _Place:
+    """One compiled expression and the option that it stands under."""
+
+    def __init__(self, option: str, text: str) -> None:
+        self.text = text
+        self._option = option
+        self._expression = Expression(text)
+
+    def search(self, body: dict[str, Any]) -> Any:
+        """What it finds; None for nothing. Raises BadOrder."""
+        try:
+            return self._expression.search(body)
+        except ExpressionError as error:
+            raise BadOrder(self._option, str(error)) from None
+
+
+def _compiled(group: StrictModel) -> dict[str, _Place]:
+    """The expressions of a group of options, by option."""
+    return {
+        name: _Place(name, text)
+        for name, text in group
+        if isinstance(text, str) and name not in ("time_zone", "amounts")
+    }
+
+
+def _text(field: str, value: Any) -> str:
+    """Text, or a whole number as text; nothing for null. Raises BadOrder."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST_NUMBER:
+        return str(value)
+    raise BadOrder(field, "is neither text nor a whole number")
+
+
+def _clean(text: str) -> str:
+    return "".join(character for character in text if character.isprintable()).strip()[:LONGEST_ID]
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
+        return int(value)
+    if isinstance(value, Decimal) and abs(value) < _LARGEST_COUNT and value == int(value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _amount(field: str, value: Any, digits: int) -> Decimal | None:
+    """The amount in the currency's main unit; None for null and empty text. Raises BadOrder."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and _AMOUNT.fullmatch(value.strip()):
+        value = Decimal(value.strip())
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise BadOrder(field, "is no amount: a number, or one as text with a point, like 12.50")
+    amount = Decimal(value)
+    if not abs(amount) < _LARGEST_COUNT**2:
+        raise BadOrder(field, "is an impossible amount")
+    return amount.scaleb(-digits) if digits else amount
+
+
+def _needed(field: str, value: Any, digits: int) -> Decimal:
+    amount = _amount(field, value, digits)
+    if amount is None:
+        raise BadOrder(field, "there is no amount")
+    return amount
+
+
+def _flag(field: str, value: Any) -> bool | None:
+    """true, false, or None for what is not known. Raises BadOrder: nothing else is taken for either."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        value = _WORDS.get(value.strip().lower(), value)
+    if isinstance(value, bool):
+        return value
+    raise BadOrder(field, "is neither true nor false; compare it, like optin == 'yes'")
+
+
+_SAME_NAME = (
+    "total",
+    "currency",
+    "email",
+    "customer_id",
+    "subtotal",
+    "discounts",
+    "tax_lines",
+    "line_items",
+    "billing_address",
+    "shipping_address",
+)

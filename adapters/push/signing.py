@@ -1,0 +1,64 @@
+"""Who pushes: a bearer token, or a signature as in the Standard Webhooks specification, version 1.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: the headers
+``webhook-id``, ``webhook-timestamp`` (unix seconds) and ``webhook-signature``, a list of ``v1,BASE64`` parted
+by spaces; signed is ``id.timestamp.body`` with HMAC-SHA256; a secret is ``whsec_`` and the key in base64.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from binascii import Error as NotBase64
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from hashlib import sha256
+from hmac import compare_digest
+from hmac import new as new_hmac
+
+from connector.adapter import WebhookRequest
+from connector.errors import Forged
+
+TOLERANCE = 300.0  # seconds between the two clocks; the specification's own implementations use five minutes
+PREFIX = "whsec_"
+SEVERAL = 10  # signatures are looked at; a sender that rotates sends two
+
+
+def authenticate(
+    request: WebhookRequest, tokens: Sequence[str], secrets: Sequence[str], now: datetime
+) -> None:
+    """Raises Forged unless the push carries one of the tokens or is signed with one of the secrets."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and _holds(token.strip(), tokens):
+        return
+    if "webhook-signature" not in request.headers:
+        raise Forged("the push has neither a bearer token of this store nor a signature (webhook-signature)")
+    stamp = request.headers.get("webhook-timestamp", "")
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12):
+        raise Forged("the push is signed, but webhook-timestamp is no time in unix seconds")
+    if abs(now.timestamp() - int(stamp)) > TOLERANCE:
+        raise Forged("the push was signed more than five minutes ago, or one of the two clocks is wrong")
+    name = request.headers.get("webhook-id", "").encode("utf-8", "surrogateescape")
+    signed = b".".join((name, stamp.encode(), request.body))
+    wanted = [b64encode(new_hmac(key, signed, sha256).digest()).decode() for key in _keys(secrets)]
+    given = request.headers["webhook-signature"].split()[:SEVERAL]
+    if not any(_holds(one.removeprefix("v1,"), wanted) for one in given if one.startswith("v1,")):
+        raise Forged("the push is not signed with this store's webhook_secret")
+
+
+def _holds(given: str, wanted: Iterable[str]) -> bool:
+    """Whether it is one of them, in constant time; empty text never is."""
+    shown = given.encode("utf-8", "surrogateescape")
+    return any(compare_digest(shown, one.encode()) for one in wanted if one)
+
+
+def _keys(secrets: Sequence[str]) -> Iterator[bytes]:
+    """A secret's key. One without the prefix is taken as it stands, and as base64 where it is some."""
+    for secret in secrets:
+        try:
+            key = b64decode(secret.removeprefix(PREFIX), validate=True)
+        except (NotBase64, ValueError):
+            key = b""
+        if key:
+            yield key
+        if not secret.startswith(PREFIX) and secret:
+            yield secret.encode()
