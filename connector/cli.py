@@ -30,6 +30,7 @@ COMMANDS = {
     "replay": "Send orders again, though unchanged.",
     "adopt": "Accept that a shop has moved to another address.",
     "forget": "Purge a buyer's data held here.",
+    "password": "Hash a password for the status page.",
     "init": "Write a commented starter configuration.",
     "schema": "The configuration's JSON Schema, for editors.",
     "platforms": "The adapters installed, and what each can do.",

@@ -1,9 +1,9 @@
-"""Durations and percentages as the configuration writes them: ``90s``, ``5m``, ``2h``, ``7d``; ``10%``."""
+"""Durations and percentages as the configuration writes them (``90s``, ``7d``; ``10%``), and for people."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
@@ -72,3 +72,19 @@ def at_least(shortest: str) -> AfterValidator:
         return duration
 
     return AfterValidator(check)
+
+
+def for_people(span: timedelta) -> str:
+    """A duration in its two largest units: ``3 days 4 h``, ``17 min``, ``45 s``."""
+    seconds = int(span.total_seconds())
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if days:
+        return f"{days} day{'s' if days > 1 else ''} {hours % 24} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+
+
+def ago(moment: datetime | None, now: datetime) -> str:
+    """How long ago, for people."""
+    return "never" if moment is None else f"{for_people(max(now - moment, timedelta()))} ago"

@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from connector import order_ids, registry
+from connector import order_ids, passwords, registry
 from connector.adapter import NoOptions
 from connector.durations import Duration, Percent, at_least
 from connector.mapping_settings import MappingSettings
@@ -55,6 +55,17 @@ def _sendable(secret: SecretStr) -> SecretStr:
     """A token travels in a header, which carries visible ASCII and nothing else."""
     if not re.fullmatch(r"[\x21-\x7e]+", _filled(secret).get_secret_value()):
         raise ValueError("holds spaces, line breaks or characters that a token cannot have")
+    return secret
+
+
+def _password_hash(secret: SecretStr) -> SecretStr:
+    passwords.check(_filled(secret).get_secret_value())
+    return secret
+
+
+def _long(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < 20:
+        raise ValueError("is too short; take 20 random characters or more (openssl rand -hex 20)")
     return secret
 
 
@@ -221,6 +232,17 @@ def _part(model: type[BaseModel], description: str | None) -> Any:
     return (model, Field(description=description, **default))
 
 
+class PageSettings(StrictModel):
+    """How one signs in to the status page. With neither it is served on this machine alone."""
+
+    password_hash: Annotated[SecretStr, AfterValidator(_password_hash)] | None = Field(
+        None, description="What connector password made of the page's password."
+    )
+    token: Annotated[Token, AfterValidator(_long)] | None = Field(
+        None, description="A random text that is taken in place of the password."
+    )
+
+
 class Settings(StrictModel):
     """The whole configuration."""
 
@@ -236,6 +258,9 @@ class Settings(StrictModel):
     public_url: str = Field(
         "",
         description="Where shops on the internet reach listen: https://HOST, the address of a reverse proxy.",
+    )
+    page: PageSettings = Field(
+        default_factory=lambda: PageSettings(), description="Who may see the status page."
     )
     retention: Duration = Field(
         "30d", validate_default=True, description="How long the payloads of delivered orders are kept."

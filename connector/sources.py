@@ -31,6 +31,7 @@ class Environment(BaseSettings):
     database: str | None = None
     listen: str | None = None
     public_url: str | None = None
+    page: dict[str, Any] | None = None
     retention: str | None = None
     include: list[str] | None = None
     accounts: dict[str, dict[str, Any]] | None = None
@@ -163,7 +164,9 @@ def _overrides(sources: Sources) -> dict[str, Any]:
     except ValidationError as error:
         wrong = {str(each["loc"][0]) for each in error.errors(include_input=False)}
     for name in sorted(wrong):
-        shape = "a list of texts" if name == "include" else "an object whose values are objects"
+        shape = {"include": "a list of texts", "page": "an object"}.get(
+            name, "an object whose values are objects"
+        )
         sources.problems.append(Problem("environment", f"{PREFIX}{name.upper()}", f"must be JSON: {shape}"))
     return {}
 

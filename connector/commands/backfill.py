@@ -15,9 +15,10 @@ import click
 from connector import backfills, loader, quota, status
 from connector.app import App
 from connector.commands.frame import as_json_option, load, print_json, with_app
-from connector.commands.moments import Moment, for_people
+from connector.commands.moments import Moment
 from connector.commands.tables import print_table
 from connector.daemon import Daemon
+from connector.durations import for_people
 from connector.errors import UsageError
 from connector.feeds import Shop, must_be_readable
 from connector.ownership import daemon_pid

@@ -8,8 +8,8 @@ import click
 
 from connector import status as model
 from connector.commands.frame import as_json_option, print_json, with_app
-from connector.commands.moments import ago
 from connector.commands.tables import print_table
+from connector.durations import ago
 
 
 @click.command()
