@@ -1,0 +1,170 @@
+"""Requests to a Medusa server, and its answers in our words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+import msgspec
+
+from connector.errors import AuthError, Unavailable
+from connector.http import Http, Reply, refusal
+from connector.order import Document
+
+# Without this a list shows no e-mail, currency or address (seen). Payments are named one by one: their
+# ``data`` would be the payment provider's own object, which holds secrets of it.
+FIELDS = ",".join(
+    (
+        "id,display_id,custom_display_id,status,is_draft_order,version,created_at,updated_at,canceled_at",
+        "email,customer_id,*customer,currency_code,region_id,sales_channel_id,*sales_channel,locale,metadata",
+        "total,summary,*items,*items.adjustments,*items.tax_lines,*items.detail",
+        "*shipping_methods,*shipping_methods.adjustments,*shipping_methods.tax_lines",
+        "*shipping_address,*billing_address",
+        *(f"payment_collections.{name}" for name in ("id", "status", "amount", "updated_at")),
+        *(f"payment_collections.payments.{name}" for name in ("id", "provider_id", "amount", "captured_at")),
+    )
+)
+MOST_IDS = 20  # per request; the usual parser of Express makes an object of longer lists
+
+_REF = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_LONGEST_MESSAGE = 200
+_WRONG_KEY = "the shop does not know this api_key; it is a secret one (sk_…), and it may have been revoked"
+_NO_API = "this is not Medusa's answer; the url in the configuration is the server's, not the storefront's"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A list as it came. ``count`` is how many match in all; ``date`` the shop's clock, aware UTC."""
+
+    rows: list[dict[str, Any]]
+    count: int
+    date: datetime | None
+
+
+class Store(msgspec.Struct, frozen=True):
+    """What Medusa says of the shop as a whole."""
+
+    id: str
+    name: str
+
+
+class Client:
+    """One server's Admin API; the key is the user of HTTP Basic, without a password."""
+
+    def __init__(self, http: Http, url: str, key: str) -> None:
+        self._http = http
+        self._url = url
+        self._auth = httpx.BasicAuth(key, "")
+
+    async def get(self, kind: str, params: Mapping[str, str]) -> Answer:
+        """A list of ``kind``. Raises AuthError and Unavailable."""
+        reply = await self._send(f"/admin/{kind}", params)
+        body = _good(reply)
+        rows, count = body.get(kind), body.get("count")
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise Unavailable(f"the shop answered with something else than a list of {kind}", maybe_done=True)
+        return Answer(rows, count if isinstance(count, int) else len(rows), _date(reply))
+
+    async def orders(self, refs: Sequence[str]) -> list[Document]:
+        """These orders, as far as the lists show them. Raises AuthError and Unavailable."""
+        found = []
+        for start in range(0, len(refs), MOST_IDS):
+            part = refs[start : start + MOST_IDS]
+            ids = {f"id[{index}]": ref for index, ref in enumerate(part)}
+            answer = await self.get("orders", {**ids, "limit": str(len(part)), "fields": FIELDS})
+            documents = [document(row) for row in answer.rows]
+            if {each.ref for each in documents} - set(part):
+                raise Unavailable("the shop ignores the filter id of its list of orders", maybe_done=True)
+            found += documents
+        return found
+
+    async def order(self, ref: str) -> Document | None:
+        """One order; None when the shop says that it has none of this id (any other 404 is a fault)."""
+        if not _REF.fullmatch(ref):
+            return None
+        reply = await self._send(f"/admin/orders/{ref}", {"fields": FIELDS})
+        if reply.status == 404 and _problem(reply).get("type") == "not_found":
+            return None
+        found = document(_good(reply).get("order"))
+        if found.ref != ref:
+            raise Unavailable("the shop answered with another order than was asked for", maybe_done=True)
+        return found
+
+    async def stores(self) -> Store:
+        """The shop's name, and the id of its store: Medusa has one."""
+        rows = (await self.get("stores", {"fields": "id,name", "order": "created_at"})).rows
+        if not rows or not isinstance(rows[0].get("id"), str):
+            raise Unavailable("the shop shows no store", maybe_done=True)
+        name = rows[0].get("name")
+        return Store(rows[0]["id"], name if isinstance(name, str) else "")
+
+    async def _send(self, path: str, params: Mapping[str, str]) -> Reply:
+        headers = {"Accept": "application/json"}
+        return await self._http.send("GET", self._url + path, params=params, headers=headers, auth=self._auth)
+
+
+def document(row: Any) -> Document:
+    """The order with its id and change time. Raises Unavailable for what cannot be told from other rows.
+
+    What moves only its payments counts as a change of the order: see ``paging``.
+    """
+    ref = row.get("id") if isinstance(row, dict) else None
+    if not isinstance(ref, str) or not _REF.fullmatch(ref):
+        raise Unavailable("the shop answered nonsense: an order without a usable id", maybe_done=True)
+    times = [moment(each.get("updated_at")) for each in (row, *_objects(row, "payment_collections"))]
+    changed_at = max((time for time in times if time), default=datetime(1970, 1, 1, tzinfo=UTC))
+    return Document(ref=ref, changed_at=changed_at, body=row)
+
+
+def moment(value: Any) -> datetime | None:
+    """A time as Medusa writes it (``2026-11-23T07:53:03.345Z``), aware UTC; None when it is none."""
+    if not isinstance(value, str) or "T" not in value:
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+        return time.astimezone(UTC) if time.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _objects(part: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    rows = part.get(name)
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _good(reply: Reply) -> dict[str, Any]:
+    if not 200 <= reply.status < 300:
+        raise _refusal(reply)
+    body = reply.json()
+    if not isinstance(body, dict):
+        raise Unavailable(f"{reply.url} answered with JSON that is no object", maybe_done=True)
+    return body
+
+
+def _refusal(reply: Reply) -> AuthError | Unavailable:
+    problem = _problem(reply)
+    if reply.status in (401, 403):
+        return refusal(reply, _WRONG_KEY if problem else _NO_API)
+    if not problem and reply.status == 404:
+        return refusal(reply, _NO_API)
+    said = problem.get("message")
+    return refusal(reply, said[:_LONGEST_MESSAGE] if isinstance(said, str) else "")
+
+
+def _problem(reply: Reply) -> Mapping[str, Any]:
+    """Medusa's error object; empty for any other answer."""
+    try:
+        body = reply.json()
+    except Unavailable:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _date(reply: Reply) -> datetime | None:
+    try:
+        return parsedate_to_datetime(reply.headers.get("date", "")).astimezone(UTC)
+    except ValueError:
+        return None

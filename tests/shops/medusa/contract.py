@@ -1,0 +1,103 @@
+"""The stand-in as the contract of adapters wants it: see ``tests.contract.StandIn``."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from threading import Thread
+from typing import Any
+
+import uvicorn
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from tests.shops.medusa.server import KEY, app
+from tests.shops.medusa.shop import Shop
+
+ANSWERS: dict[str, Response] = {
+    "refused key": JSONResponse({"message": "Unauthorized"}, 401),
+    "rate limit": JSONResponse({"message": "slow down"}, 429, {"Retry-After": "7"}),
+    "fault of the server": JSONResponse(
+        {"type": "unknown_error", "message": "An unknown error occurred."}, 500
+    ),
+    "maintenance": HTMLResponse("<h1>back soon</h1>", 503),
+    "page instead of JSON": HTMLResponse("<h1>welcome</h1>"),
+    "cut-off answer": Response(b'{"orders": [', media_type="application/json"),
+}
+
+
+class MedusaStandIn:
+    """A server behind what spoils its answers."""
+
+    credentials: Mapping[str, Any] = {"api_key": KEY}
+    options: Mapping[str, Any] = {}
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self.url = ""
+        self.fault = ""
+        self.reset: Callable[[Any], None] = lambda client: None
+        self._app = app(shop)
+
+    def place(self, orders: int, *, same_second: bool = False) -> list[str]:
+        """Orders placed during the last hours, or all of them in one instant."""
+        start = self.shop.now() - timedelta(hours=3)
+        step = timedelta(0) if same_second else timedelta(seconds=10)
+        return [self.shop.place(at=start + step * number) for number in range(orders)]
+
+    def change(self, ref: str) -> None:
+        """Edits an order."""
+        self.shop.edit(ref, metadata={"note": "changed"})
+
+    def remove(self, ref: str) -> None:
+        """Deletes an order for good."""
+        del self.shop.orders[ref]
+
+    def before_request(self, act: Callable[[], None]) -> None:
+        """Calls ``act`` ahead of each request."""
+        self.shop.before_request = act
+
+    def fail(self, fault: str) -> None:
+        """From now on every request meets this fault."""
+        self.fault = fault
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.shop.before_request()
+        self.shop.requests.append(f"{scope['path']}?{scope['query_string'].decode()}")
+        if self.fault in ANSWERS:
+            await ANSWERS[self.fault](scope, receive, send)
+        elif self.fault == "reset connection":
+            self.reset(scope["client"])
+        elif self.fault == "silence":
+            await asyncio.Event().wait()
+        else:
+            await self._app(scope, receive, send)
+
+
+@contextmanager
+def stand_in() -> Iterator[MedusaStandIn]:
+    """A shop without orders."""
+    shop = MedusaStandIn(Shop())
+    server = uvicorn.Server(
+        uvicorn.Config(shop, log_config=None, access_log=False, lifespan="off", ws="none", loop="asyncio")
+    )
+
+    def reset(client: Any) -> None:
+        for connection in server.server_state.connections:
+            if connection.transport.get_extra_info("peername") == tuple(client):
+                connection.transport.abort()
+
+    shop.reset = reset
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    shop.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    thread = Thread(target=server.run, args=([listener],), name="medusa", daemon=True)
+    thread.start()
+    try:
+        yield shop
+    finally:
+        server.force_exit = server.should_exit = True
+        thread.join()
+        listener.close()
