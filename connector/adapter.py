@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import msgspec
 from pydantic import BaseModel
 
+from connector import exact_json
 from connector.errors import Forged, Unavailable
 from connector.http import Http
 from connector.order import Document, Order
@@ -146,7 +147,7 @@ class Adapter(ABC, Generic[Creds, Opts]):
     Options: ClassVar[type[BaseModel]] = NoOptions
     traits: ClassVar[Traits]
     feeds: ClassVar[tuple[str, ...]] = ("orders",)
-    batch: ClassVar[int] = 1  # how many orders ``fetch_many`` gets with one request
+    batch: int = 1  # how many orders ``fetch_many`` gets with one request
 
     def __init__(self, *, url: str, credentials: Creds, options: Opts, http: Http) -> None:
         self.url = url.rstrip("/")
@@ -257,3 +258,18 @@ def signed(body: bytes, signature: str, secrets: Sequence[str]) -> bool:
         for secret in secrets
         if secret
     )
+
+
+def order_notice(request: WebhookRequest, secrets: Sequence[str]) -> Notice:
+    """What the plugins send whose text we give, for shops that send no webhooks of their own.
+
+    ``{"order_id": "…"}`` and whatever else, signed in ``X-Connector-Signature``. Raises Forged.
+    """
+    if not signed(request.body, request.headers.get("x-connector-signature", ""), secrets):
+        raise Forged("the webhook is not signed with this store's webhook_secret")
+    try:
+        said = exact_json.decode(request.body)
+    except exact_json.NotJSON:
+        return Notice()
+    ref = said.get("order_id") if isinstance(said, dict) else None
+    return Notice(refs=(ref,)) if isinstance(ref, str) and ref else Notice()

@@ -20,6 +20,9 @@ class TestPush(PlatformContract, platform="push"):
 class TestSample(AdapterContract, platform="sample"): ...
 
 
+class TestVendure(AdapterContract, platform="vendure"): ...
+
+
 class TestWooCommerce(AdapterContract, platform="woocommerce"): ...
 
 

@@ -1,0 +1,55 @@
+"""What a store of platform ``vendure`` can configure."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from connector.adapter import StrictModel
+
+FieldName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+class Credentials(StrictModel):
+    """An API key (Vendure 3.6 and newer), or an administrator's login."""
+
+    api_key: SecretStr | None = Field(default=None, min_length=1)
+    username: SecretStr | None = Field(default=None, min_length=1)
+    password: SecretStr | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        login = self.username is not None and self.password is not None
+        half = (self.username is None) != (self.password is None)
+        if half or login == (self.api_key is not None):
+            raise ValueError("give either api_key, or username and password")
+        return self
+
+
+class Options(StrictModel):
+    """Which of the shop's orders are read, and how."""
+
+    channel: str = Field(
+        default="",
+        description="A channel's token, to read that channel only; default: the default channel, which holds "
+        "the orders of all.",
+    )
+    seller_orders: bool = Field(
+        default=False,
+        description="In a multi-vendor shop: the orders of one seller (whose channel is given) instead of "
+        "the customers' orders that they are parts of.",
+    )
+    page_size: int = Field(
+        default=50,
+        ge=1,
+        le=1000,
+        description="Orders per request; less for a slow shop, or where the HardenPlugin limits queries.",
+    )
+    order_fields: tuple[FieldName, ...] = Field(
+        default=(), description="Custom fields of orders to ask for; the mapping finds them in customFields."
+    )
+    customer_fields: tuple[FieldName, ...] = Field(
+        default=(),
+        description="Custom fields of customers to ask for; the mapping finds them in customer.customFields.",
+    )

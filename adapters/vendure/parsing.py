@@ -1,0 +1,301 @@
+"""A Vendure order as an Order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+
+from adapters.vendure import statuses
+from connector.errors import BadOrder
+from connector.order import Address, Discount, Document, LineItem, Order, Phone, TaxLine
+
+ORIGINS: Mapping[str, str] = {
+    "order_id": "id",
+    "total": "totalWithTax",
+    "currency": "currencyCode",
+    "order_date": "orderPlacedAt",
+    "email": "customer.emailAddress",
+    "customer_id": "customer.id",
+    "subtotal": "lines[]: orderPlacedQuantity x unitPrice",
+    "discounts": "discounts[], surcharges[] below zero",
+    "tax_lines": "taxSummary[]",
+    "total_items": "lines[].orderPlacedQuantity",
+    "line_items": "lines[]",
+    "billing_address": "billingAddress",
+    "shipping_address": "shippingAddress",
+}
+
+_CANCELLATION = "CANCEL_ORDER"  # the "discount" by which Vendure cancels shipping
+
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+Id = Annotated[str, msgspec.Meta(min_length=1)]
+Minor = Annotated[int, msgspec.Meta(ge=-(10**15), le=10**15)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
+
+
+class _Place(msgspec.Struct, rename="camel"):
+    full_name: str | None = None
+    company: str | None = None
+    street_line1: str | None = None
+    street_line2: str | None = None
+    city: str | None = None
+    province: str | None = None
+    postal_code: str | None = None
+    country_code: str | None = None
+    phone_number: str | None = None
+
+
+class _Customer(msgspec.Struct, rename="camel"):
+    id: Id
+    first_name: str = ""
+    last_name: str = ""
+    email_address: str = ""
+    phone_number: str | None = None
+
+
+class _Product(msgspec.Struct):
+    id: Id
+
+
+class _Variant(msgspec.Struct):
+    id: Id
+    sku: str
+    name: str
+    product: _Product
+
+
+class _Line(msgspec.Struct, rename="camel"):
+    id: Id
+    quantity: Count
+    order_placed_quantity: Count
+    unit_price: Minor
+    prorated_unit_price_with_tax: Minor
+    product_variant: _Variant
+
+    @property
+    def sold(self) -> int:
+        """Cancelled pieces were sold, and pieces added by a modification are."""
+        return max(self.quantity, self.order_placed_quantity)
+
+
+class _Tax(msgspec.Struct, rename="camel"):
+    description: str
+    tax_total: Minor
+
+
+class _Reduction(msgspec.Struct, rename="camel"):
+    adjustment_source: str
+    description: str
+    amount: Minor
+    amount_with_tax: Minor
+
+
+class _Promotion(msgspec.Struct, rename="camel"):
+    id: Id
+    coupon_code: str | None = None
+
+
+class _Surcharge(msgspec.Struct):
+    description: str
+    price: Minor
+
+
+class _Refund(msgspec.Struct):
+    state: str
+    total: Minor
+
+
+class _Payment(msgspec.Struct):
+    state: str
+    amount: Minor
+    refunds: list[_Refund]
+
+
+class _FulfillmentLine(msgspec.Struct):
+    quantity: Count
+
+
+class _Fulfillment(msgspec.Struct):
+    state: str
+    lines: list[_FulfillmentLine]
+
+
+class _Body(msgspec.Struct, rename="camel"):
+    """What is read of an order as the Admin API writes it."""
+
+    id: Id
+    code: str
+    state: str
+    created_at: Time
+    order_placed_at: Time | None
+    currency_code: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+    total_with_tax: Minor
+    tax_summary: list[_Tax]
+    discounts: list[_Reduction]
+    promotions: list[_Promotion]
+    surcharges: list[_Surcharge]
+    customer: _Customer | None
+    shipping_address: _Place | None
+    billing_address: _Place | None
+    lines: list[_Line]
+    payments: list[_Payment] | None
+    fulfillments: list[_Fulfillment] | None
+    money_strategy_precision: Annotated[int, msgspec.Meta(ge=0, le=9)] = 2
+
+    def paid(self, state: str) -> int:
+        """The payments in this state, in minor units."""
+        return sum(payment.amount for payment in self.payments or () if payment.state == state)
+
+    def money(self, amount: int) -> Decimal:
+        """An amount in minor units of the server, whatever the currency's own decimals."""
+        return Decimal(amount).scaleb(-self.money_strategy_precision)
+
+
+def parse(document: Document) -> Order:
+    """The order in our words. Raises BadOrder naming the field that cannot be.
+
+    ``total`` is with tax, and what was sold: see ``_sold``. Taxes and discounts are those of what is left,
+    because Vendure works them out anew when something is cancelled.
+    """
+    try:
+        body = msgspec.convert(document.body, _Body)
+        placed_at = (body.order_placed_at or body.created_at).astimezone(UTC)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$")
+        raise BadOrder(where.strip("`.") or "order", what) from None
+    except OverflowError:
+        raise BadOrder("orderPlacedAt", "the time is outside of the calendar") from None
+    if body.id != document.ref:
+        raise BadOrder("id", "is not the id under which the shop listed the order")
+    total = _sold(body)
+    settled = body.paid("Settled")
+    refunds = [refund for payment in body.payments or () for refund in payment.refunds]
+    refunded = sum(refund.total for refund in refunds if refund.state == "Settled")
+    parcels = [one for one in body.fulfillments or () if one.state != "Cancelled"]
+    packed = sum(line.quantity for parcel in parcels for line in parcel.lines)
+    customer = body.customer
+    return Order(
+        ref=document.ref,
+        number=body.code,
+        placed_at=placed_at,
+        changed_at=document.changed_at,
+        currency=body.currency_code,
+        total=body.money(total),
+        financial=statuses.financial(
+            body.state, total=total, settled=settled, refunded=refunded, authorized=body.paid("Authorized")
+        ),
+        fulfillment=statuses.fulfillment(
+            body.state,
+            [parcel.state for parcel in parcels],
+            whole=packed >= sum(line.quantity for line in body.lines),
+        ),
+        placed=body.order_placed_at is not None,
+        settled=statuses.is_settled(
+            body.state,
+            settled=settled,
+            refunded=refunded,
+            pending=any(refund.state == "Pending" for refund in refunds),
+        ),
+        subtotal=body.money(sum(line.sold * line.unit_price for line in body.lines)),
+        discounts=_discounts(body),
+        tax_lines=tuple(TaxLine(tax.description, body.money(tax.tax_total)) for tax in body.tax_summary),
+        line_items=tuple(_line_item(body, line) for line in body.lines if line.sold),
+        email=customer.email_address if customer else "",
+        phones=_phones(body),
+        customer_id=customer.id if customer else "",
+        billing=_address(body.billing_address, customer),
+        shipping=_address(body.shipping_address, customer),
+        origins=ORIGINS,
+    )
+
+
+def _sold(body: _Body) -> int:
+    """What was sold, in minor units: a cancellation lowers ``totalWithTax``, for a whole order to zero.
+
+    Discounts are then gone as well, so what was authorized or paid tells best what the order came to;
+    without payments it is worked out from the pieces that were cancelled.
+    """
+    missing = [(line.sold - line.quantity, line.prorated_unit_price_with_tax) for line in body.lines]
+    shipping = sum(-one.amount_with_tax for one in body.discounts if one.adjustment_source == _CANCELLATION)
+    if not shipping and not any(pieces for pieces, _ in missing):
+        return body.total_with_tax
+    paid = body.paid("Settled") + body.paid("Authorized")
+    given_up = max(
+        (payment.amount for payment in body.payments or () if payment.state == "Cancelled"), default=0
+    )
+    known = paid or given_up
+    if known >= body.total_with_tax and known > 0:
+        return known
+    return body.total_with_tax + shipping + sum(pieces * price for pieces, price in missing)
+
+
+def _discounts(body: _Body) -> tuple[Discount, ...]:
+    """By coupon code, else by the promotion's name; negative surcharges are discounts too. Without tax."""
+    codes = {f"PROMOTION:{one.id}": one.coupon_code for one in body.promotions}
+    promotions = [
+        Discount(codes.get(one.adjustment_source) or one.description, body.money(-one.amount))
+        for one in body.discounts
+        if one.adjustment_source != _CANCELLATION and one.amount <= 0
+    ]
+    surcharges = [
+        Discount(one.description, body.money(-one.price)) for one in body.surcharges if one.price < 0
+    ]
+    return (*promotions, *surcharges)
+
+
+def _line_item(body: _Body, line: _Line) -> LineItem:
+    variant = line.product_variant
+    return LineItem(
+        sku=variant.sku or variant.id,
+        quantity=line.sold,
+        price=body.money(line.unit_price),
+        name=variant.name,
+        product_id=variant.product.id,
+        variant_id=variant.id,
+    )
+
+
+def _phones(body: _Body) -> tuple[Phone, ...]:
+    """The number of the customer, else the one given with the order."""
+    billing, shipping = body.billing_address or _Place(), body.shipping_address or _Place()
+    countries = (billing.country_code or shipping.country_code, shipping.country_code or billing.country_code)
+    own = body.customer.phone_number if body.customer else None
+    found = (
+        (own, countries[0], "customer.phoneNumber"),
+        (billing.phone_number, countries[0], "billingAddress.phoneNumber"),
+        (shipping.phone_number, countries[1], "shippingAddress.phoneNumber"),
+    )
+    return tuple(Phone(text, country or "", origin) for text, country, origin in found if text)
+
+
+def _address(place: _Place | None, customer: _Customer | None) -> Address:
+    """An address that was not given is an object of nulls. The name is one field, so it is taken apart."""
+    if place is None or not any(msgspec.structs.astuple(place)):
+        return Address()
+    first, last = _name(place.full_name or "", customer)
+    return Address(
+        first_name=first,
+        last_name=last,
+        company=place.company or "",
+        address1=place.street_line1 or "",
+        address2=place.street_line2 or "",
+        city=place.city or "",
+        state_code=place.province or "",
+        country_code=place.country_code or "",
+        postal_code=place.postal_code or "",
+        phone=place.phone_number or "",
+    )
+
+
+def _name(full: str, customer: _Customer | None) -> tuple[str, str]:
+    """As the customer writes it, if it is the same; else the last word is the last name."""
+    words = full.split()
+    if customer is not None:
+        own = f"{customer.first_name} {customer.last_name}".split()
+        if not words or words == own:
+            return customer.first_name, customer.last_name
+    return " ".join(words[:-1]) if len(words) > 1 else full.strip(), words[-1] if len(words) > 1 else ""
