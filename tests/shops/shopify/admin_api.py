@@ -164,7 +164,7 @@ def _authorize(shop: Shop, parent: str, name: str) -> None:
         )
     if shop.masked and name in PROTECTED.get(parent, ()):
         raise GraphQLError(
-            f"This app is not approved to use the {name} field. "
+            f"This app is not approved to access the {parent} object. "
             "See https://partners.shopify.com/123/apps/456/customer_data for more details."
         )
 
@@ -215,18 +215,23 @@ class Root:
 
     def orders(self, info: Info, **arguments: Any) -> Document:
         """A page of the list, in the order of the sort key."""
-        name = str(arguments.get("sortKey")).lower()
+        key = str(arguments.get("sortKey")).lower()
+        name = "created_at" if key == "id" else key
         if name not in search.TIMES:
-            raise NotImplementedError(f"the stand-in does not sort by {name}")
+            raise NotImplementedError(f"the stand-in does not sort by {key}")
         if self._call.whole is not None:
             chosen = self._call.whole
             documents = [self._shop.orders[id].document() for _, id in chosen]
             return _connection(documents, [""] * len(documents), more=False, before=False)
         places = self.places(str(info.path.key), name, arguments.get("query"))
+        if key == "id":
+            places = sorted(places, key=lambda place: place[1])
         if arguments.get("reverse"):
             places = places[::-1]
         start, size = 0, _size(arguments)
         if arguments.get("after"):
+            if key == "id":
+                raise NotImplementedError("the stand-in gives one page of a list by id")
             place = _place(arguments["after"])
             start = sum(one >= place if arguments.get("reverse") else one <= place for one in places)
         end = min(start + size, len(places), self._shop.deepest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -55,7 +56,7 @@ def application(shop: Shop, abort: Callable[[Scope], None]) -> ASGIApp:
 
 
 class _Faulty:
-    """Spoils answers on their way as the shop's faults say."""
+    """Spoils answers on their way as the shop's faults say; dates them by the shop's clock."""
 
     def __init__(self, app: ASGIApp, shop: Shop, abort: Callable[[Scope], None]) -> None:
         self._app = app
@@ -71,6 +72,7 @@ class _Faulty:
             shop.before_request()
         if shop.latency:
             await asyncio.sleep(shop.latency)
+        send = self._dated(send)
         kind = self._next_fault(path)
         if kind == "hang":
             while (await receive())["type"] != "http.disconnect":
@@ -83,6 +85,15 @@ class _Faulty:
             await _failure(shop, kind)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+    def _dated(self, send: Send) -> Send:
+        async def send_dated(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                date = format_datetime(self._shop.clock.now(), usegmt=True)
+                message["headers"] = [*message["headers"], (b"date", date.encode())]
+            await send(message)
+
+        return send_dated
 
     def _next_fault(self, path: str) -> str | None:
         with self._shop.lock:

@@ -41,6 +41,7 @@ class Operation:
     completed_at: datetime | None = None
     lines: list[bytes] = field(default_factory=list)
     roots: int = 0
+    looks: int = 0
     key: str = field(default_factory=lambda: secrets.token_hex(16))
     expired: bool = False
 
@@ -108,12 +109,11 @@ class Bulk:
             return None
         if operation.status == "CREATED":
             operation.status = "RUNNING"
-            operation.roots = -self.looks
         elif operation.status == "CANCELING":
             self._end(operation)
         elif operation.status == "RUNNING" and not self.held:
-            operation.roots += 1
-            if operation.roots >= 0:
+            operation.looks += 1
+            if operation.looks >= self.looks:
                 self._end(operation)
         return self._document(operation)
 
@@ -146,7 +146,7 @@ class Bulk:
             "createdAt": when(operation.created_at),
             "completedAt": when(operation.completed_at),
             "objectCount": str(len(operation.lines)),
-            "rootObjectCount": str(max(operation.roots, 0)),
+            "rootObjectCount": str(operation.roots),
             "fileSize": str(len(operation.body)) if ended and there else None,
             "url": url if operation.status == "COMPLETED" else None,
             "partialDataUrl": url if operation.status in ("FAILED", "CANCELED") else None,
@@ -158,7 +158,6 @@ class Bulk:
 
     def _end(self, operation: Operation) -> None:
         operation.status, operation.error, partial = operation.end
-        operation.roots = 0
         operation.completed_at = self._shop.clock.now()
         if operation.status == "COMPLETED" and (problem := self._problem(operation)):
             operation.status, operation.error = "FAILED", problem
@@ -172,10 +171,11 @@ class Bulk:
 
     def _problem(self, operation: Operation) -> str | None:
         """A filter by another time than the list is sorted by runs into Shopify's own time limit."""
-        name, asked = self._asked(operation)
+        name, asked, _ = self._asked(operation)
         return "TIMEOUT" if any(bound[0] != name for bound in asked.bounds) else None
 
-    def _asked(self, operation: Operation) -> tuple[str, search.Search]:
+    def _asked(self, operation: Operation) -> tuple[str, search.Search, bool]:
+        """By which time it is sorted, what it searches, and whether the newest come first."""
         (definition,) = operation.document.definitions[:1]
         assert isinstance(definition, OperationDefinitionNode)
         (root,) = definition.selection_set.selections
@@ -183,12 +183,14 @@ class Bulk:
         query = admin_api.schema().query_type
         assert query is not None
         arguments = get_argument_values(query.fields[root.name.value], root)
-        return str(arguments["sortKey"]).lower(), search.read(arguments.get("query"))
+        asked = search.read(arguments.get("query"))
+        return str(arguments["sortKey"]).lower(), asked, bool(arguments["reverse"])
 
     def _lines(self, operation: Operation) -> Iterator[bytes]:
-        name, asked = self._asked(operation)
+        name, asked, newest_first = self._asked(operation)
         shop = self._shop
-        places = iter(shop.index.found(name, asked, shop.orders, shop.visible()))
+        found = shop.index.found(name, asked, shop.orders, shop.visible())
+        places = iter(found[::-1] if newest_first else found)
         size = 1 if operation.group else PORTION
         while portion := list(islice(places, size)):
             operation.roots += len(portion)

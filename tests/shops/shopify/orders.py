@@ -51,6 +51,8 @@ class Customer:
             "displayName": f"{self.first_name or ''} {self.last_name or ''}".strip() or self.email or "",
             "email": self.email,
             "phone": self.phone,
+            "state": "DISABLED",
+            "tags": [],
             "defaultEmailAddress": email,
             "defaultPhoneNumber": phone,
         }
@@ -289,6 +291,8 @@ class Order:
             "sourceIdentifier": None,
             "note": self.note,
             "tags": [],
+            "customAttributes": [],
+            "requiresShipping": any(line.ships for line in self.lines),
             "email": self.email,
             "phone": self.phone,
             "currencyCode": self.currency,
