@@ -12,6 +12,7 @@ from itertools import pairwise
 import msgspec
 from sqlalchemy import Connection, func, select
 
+from connector import inbox, subscriptions
 from connector.mapping_settings import NO_CONTACT
 from connector.outbox import OUTBOX
 
@@ -22,7 +23,7 @@ SHORTEST = timedelta(hours=2)
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
-    """``kind`` is no-news or no-contacts."""
+    """``kind`` is no-news, no-contacts, webhooks (the shop does not send them) or shop (what it told us)."""
 
     kind: str
     message: str
@@ -31,7 +32,17 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
 def of_store(connection: Connection, store: str, now: datetime) -> list[Alarm]:
     """Everything of one store that a person should look into; ``now`` is aware UTC."""
     found = (_no_news(connection, store, now), _no_contacts(connection, store))
-    return [alarm for alarm in found if alarm is not None]
+    return [
+        *(alarm for alarm in found if alarm is not None),
+        *(
+            Alarm(kind="webhooks", message=f"{one.message} (since {one.since:%Y-%m-%d %H:%M}Z)")
+            for one in subscriptions.findings(connection, store)
+        ),
+        *(
+            Alarm(kind="shop", message=f"{one.subject} (the shop, {one.came_at:%Y-%m-%d %H:%M}Z)")
+            for one in inbox.notes(connection, store)
+        ),
+    ]
 
 
 def _no_news(connection: Connection, store: str, now: datetime) -> Alarm | None:

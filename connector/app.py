@@ -10,7 +10,7 @@ from typing import Self
 
 from sqlalchemy import Connection
 
-from connector import claims, inbox, outbox, pauses, quota, registry, stores
+from connector import claims, inbox, outbox, pauses, quota, registry, stores, subscriptions
 from connector.clock import Clock
 from connector.db import Database
 from connector.delivery import BACKOFF_SECONDS, Sender
@@ -100,6 +100,10 @@ class App:
                 claims.recover(connection, account, now=now, steady=steady, longest=BACKOFF_SECONDS[1])
             pauses.probe_now(connection, steady)
             inbox.recover(connection, steady)
+            watched = [
+                name for name, shop in self.shops.items() if subscriptions.expected(shop, self.settings)
+            ]
+            subscriptions.drop_others(connection, watched)
 
         await self.db.run(work)
 

@@ -131,9 +131,11 @@ def busy_stores(connection: Connection) -> list[str]:
     return sorted(row.store for row in rows)
 
 
-def notes(connection: Connection) -> list[Errand]:
-    """What the shops told the operator, newest first."""
-    rows = connection.execute(select(INBOX).where(INBOX.c.kind == NOTE).order_by(INBOX.c.came_at.desc()))
+def notes(connection: Connection, store: str) -> list[Errand]:
+    """What the shop told the operator, newest first."""
+    rows = connection.execute(
+        select(INBOX).where(INBOX.c.store == store, INBOX.c.kind == NOTE).order_by(INBOX.c.came_at.desc())
+    )
     return [Errand(*row) for row in rows]
 
 

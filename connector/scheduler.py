@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from connector import backfills, inbox, retention
+from connector import backfills, inbox, retention, subscriptions
 from connector.app import App
 from connector.clock import Clock
 from connector.delivery import Sender, deliver
@@ -23,6 +23,8 @@ log = structlog.get_logger()
 
 LOOK_FOR_BACKFILLS = 2.0  # seconds
 IDLE = 20.0  # seconds after which an account without work is looked at all the same
+WATCH_FIRST = 5.0  # seconds after the start until webhook subscriptions are looked at
+WATCH_EVERY = 3600.0
 OPEN_SPAN = timedelta(days=60)  # an order older than this is not looked after on its own any more
 JUMP = 1.0  # seconds by which the wall clock must have moved against the steady one to have been set
 READ_AGAIN = 30.0  # seconds before a backfill whose shop failed is tried again
@@ -93,6 +95,7 @@ class Timetable:
                 misfire_grace_time=None,
             )
             self._reconcile_at(name, shop)
+            self._watch_at(name, shop, WATCH_FIRST + index * 0.1)
         for name in app.senders:
             self._deliver_at(name, None)
         self._scheduler.add_job(
@@ -225,6 +228,28 @@ class Timetable:
                 coalesce=True,
                 misfire_grace_time=None,
             )
+
+    def _watch_at(self, name: str, shop: Shop, first: float) -> None:
+        """Whether the shop still sends its webhooks: some switch them off by themselves."""
+        settings = self._app.settings
+        if not subscriptions.expected(shop, settings):
+            return
+        address = subscriptions.address_of(name, settings)
+
+        async def watch() -> None:
+            for found in await subscriptions.watch(shop, address):
+                log.warning("webhooks.lost", store=name, topic=found.topic, message=found.message)
+
+        self._scheduler.add_job(
+            self._unit,
+            "interval",
+            [f"webhooks:{name}", watch],
+            seconds=WATCH_EVERY,
+            next_run_time=datetime.now(UTC) + timedelta(seconds=first),
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
 
     async def _look_into_inboxes(self) -> None:
         """What an earlier process left."""

@@ -14,14 +14,25 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, insert, select, text
 from sqlmodel import SQLModel
 
-from connector import backfills, cursors, documents, events, outbox, pauses, quota, stores
+from connector import (
+    backfills,
+    cursors,
+    documents,
+    events,
+    inbox,
+    outbox,
+    pauses,
+    quota,
+    stores,
+    subscriptions,
+)
 from connector.db import SCHEMA_VERSION, Database, refuse_network_file_system
 from connector.errors import StateError
 from connector.migrations import configuration
 from connector.pauses import PAUSES
 from tests.state import NOW
 
-MODELS = (backfills, cursors, documents, events, outbox, pauses, quota, stores)
+MODELS = (backfills, cursors, documents, events, inbox, outbox, pauses, quota, stores, subscriptions)
 MOUNTS = r"""/dev/sda1 / ext4 rw 0 0
 nas:/x /mnt/the\040nas nfs4 rw 0 0
 /dev/sdb /mnt/the\040nas/disk ext4 rw 0 0

@@ -347,19 +347,14 @@ async def test_check_tells_versions_storage_clock_and_statuses(shop: Shop, url: 
         "the shop's clock says 2026-11-23T08:05:32Z; time zone America/New_York",
     )
     assert "awaiting-pickup" in findings["statuses"][1]
-    assert "webhooks" not in findings
 
 
-async def test_check_warns_of_legacy_storage_old_versions_and_disabled_webhooks(
-    shop: Shop, url: str, http: Http
-) -> None:
+async def test_check_warns_of_legacy_storage_and_old_versions(shop: Shop, url: str, http: Http) -> None:
     shop.storage = "legacy"
     shop.version = "5.7.1"
-    shop.webhooks = {3: {"id": 3, "topic": "order.updated", "status": "disabled"}}
     findings = await found(url, http)
     assert findings["storage"][0] == "warning"
     assert findings["version"][0] == "error"
-    assert "webhook 3" in findings["webhooks"][1]
 
 
 async def test_check_recognises_plain_permalinks(shop: Shop, url: str, http: Http) -> None:
@@ -372,7 +367,6 @@ async def test_check_recognises_plain_permalinks(shop: Shop, url: str, http: Htt
 
 async def test_check_goes_on_where_only_orders_can_be_read(shop: Shop, url: str, http: Http) -> None:
     shop.fail("401", times=None, path="/system_status")
-    shop.fail("401", times=None, path="/webhooks")
     findings = await found(url, http)
     assert findings["orders"][0] == "ok"
     assert findings["system status"][0] == "warning"

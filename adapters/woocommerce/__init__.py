@@ -13,13 +13,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from adapters.woocommerce import configuration, diagnosis, paging, webhooks
+from adapters.woocommerce import configuration, diagnosis, paging, subscriptions, webhooks
 from adapters.woocommerce.client import Client
 from adapters.woocommerce.documents import document
 from adapters.woocommerce.listing import Listing
 from adapters.woocommerce.parsing import parse
 from adapters.woocommerce.site_clock import SiteClock
-from connector.adapter import Adapter, History, Notice, Page, Poll, ShopReport, Traits, WebhookRequest
+from connector.adapter import (
+    Adapter,
+    History,
+    Notice,
+    Page,
+    Poll,
+    ShopReport,
+    Subscribes,
+    Subscription,
+    Traits,
+    WebhookRequest,
+)
 from connector.errors import AuthError
 from connector.http import Http
 from connector.order import Document, Order
@@ -27,7 +38,7 @@ from connector.order import Document, Order
 _LISTS = {"orders": "any", "trash": "trash"}  # status=any leaves the trash out, and any,trash is any
 
 
-class WooCommerce(Adapter[configuration.Credentials, configuration.Options]):
+class WooCommerce(Adapter[configuration.Credentials, configuration.Options], Subscribes):
     """One WooCommerce shop."""
 
     Credentials = configuration.Credentials
@@ -40,6 +51,7 @@ class WooCommerce(Adapter[configuration.Credentials, configuration.Options]):
         verified="recordings and documents of a real WooCommerce 10.5.0, November 2026",
     )
     feeds = tuple(_LISTS)
+    topics = subscriptions.TOPICS
 
     def __init__(
         self,
@@ -88,6 +100,18 @@ class WooCommerce(Adapter[configuration.Credentials, configuration.Options]):
     def read_webhook(self, request: WebhookRequest, secrets: Sequence[str]) -> Notice:
         """See ``webhooks``."""
         return webhooks.notice(request, secrets)
+
+    async def subscriptions(self) -> Sequence[Subscription]:
+        """See ``subscriptions``."""
+        return await subscriptions.listed(self._client)
+
+    async def subscribe(self, topic: str, address: str, secret: str) -> None:
+        """The key needs the permission Read/Write."""
+        await subscriptions.create(self._client, topic, address, secret)
+
+    async def unsubscribe(self, id: str) -> None:
+        """The same."""
+        await subscriptions.delete(self._client, id)
 
     async def _site_clock(self) -> SiteClock:
         """Asked for once. A clock of which the site tells nothing counts as one that never jumps."""

@@ -31,6 +31,8 @@ _HINTS = {
     "no route was found": "is WooCommerce active, and the url in the configuration the shop's front page?",
     "consumer secret is invalid": "correct credentials.consumer_secret",
     "does not have read permissions": "let the key read (WooCommerce, Settings, Advanced, REST API)",
+    "does not have write permissions": "give the key the permission Read/Write for this (WooCommerce, "
+    "Settings, Advanced, REST API); Read is enough for everything else",
     "invalid timestamp": "the clocks of this machine and the shop are more than 15 minutes apart",
     "invalid signature": "the shop knows itself by another address than the url in the configuration, "
     "or credentials.consumer_secret is wrong",
@@ -89,6 +91,25 @@ class Client:
         """Like ``get``; None when the shop says that it has no such order (any other 404 is a fault)."""
         reply = await self._send(API + path, None, self._auth)
         if reply.status == 404 and problem(reply).code == ORDER_IS_GONE:
+            return None
+        return self._answer(reply)
+
+    async def post(self, path: str, value: Any) -> Answer:
+        """Create something. Raises AuthError and Unavailable."""
+        headers = _HEADERS | {"Content-Type": "application/json"}
+        content = exact_json.encode(value)
+        return self._answer(
+            await self._http.send(
+                "POST", self._url + API + path, headers=headers, content=content, auth=self._auth
+            )
+        )
+
+    async def delete_or_none(self, path: str, params: Mapping[str, str]) -> Answer | None:
+        """Delete something; None when it is not there. Raises AuthError and Unavailable."""
+        reply = await self._http.send(
+            "DELETE", self._url + API + path, params=params, headers=_HEADERS, auth=self._auth
+        )
+        if reply.status == 404 and problem(reply).code.endswith("_invalid_id"):
             return None
         return self._answer(reply)
 

@@ -29,7 +29,6 @@ async def diagnose(client: Client, listing: Listing) -> ShopReport:
     status = await _optional(client, "system_status", {"_fields": "settings,environment"})
     findings += _about_system(status)
     findings += _about_statuses(await _optional(client, "orders/statuses", {}))
-    findings += _about_webhooks(await _optional(client, "webhooks", {"per_page": "100"}))
     environment = _object(_object(status).get("environment"))
     return ShopReport(
         findings=findings,
@@ -143,19 +142,6 @@ def _about_statuses(answer: Answer | None) -> Sequence[Finding]:
         "mapping.financial_status, mapping.fulfillment_status and mapping.placed"
     )
     return [Finding(level="warning", subject="statuses", message=message)]
-
-
-def _about_webhooks(answer: Answer | None) -> Sequence[Finding]:
-    rows = answer.value if answer is not None and isinstance(answer.value, list) else []
-    hooks = [row for row in rows if isinstance(row, dict) and str(row.get("topic", "")).startswith("order.")]
-    disabled = [str(hook.get("id")) for hook in hooks if hook.get("status") == "disabled"]
-    if not disabled:
-        return []
-    message = (
-        f"disabled by WooCommerce after repeated failures: webhook {', '.join(disabled)}; delete and create "
-        "anew, because a webhook that is only switched on again keeps its count of failures"
-    )
-    return [Finding(level="warning", subject="webhooks", message=message)]
 
 
 def _object(value: Any) -> dict[str, Any]:

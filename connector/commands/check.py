@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from connector import quota, status
+from connector import quota, status, subscriptions
 from connector.app import App, numbering_of
 from connector.commands.frame import as_json_option, load, print_json
 from connector.delivery import Sender
@@ -64,7 +64,7 @@ async def _check(config: Path | None, offline: bool) -> list[Line]:
         for sender in app.senders.values():
             lines += await _account(app, sender)
         lines += _known(await app.db.run(status.collect, settings, app.clock))
-        for found in await asyncio.gather(*(_shop(shop) for shop in app.shops.values())):
+        for found in await asyncio.gather(*(_shop(app, shop) for shop in app.shops.values())):
             lines += found
     return lines
 
@@ -72,7 +72,7 @@ async def _check(config: Path | None, offline: bool) -> list[Line]:
 def _known(now: status.Status) -> Iterable[Line]:
     """What the daemon found out: who rests and why, and what looks wrong though nothing failed."""
     for store in now.stores:
-        for alarm in store.alarms:
+        for alarm in (one for one in store.alarms if one.kind != "webhooks"):  # check looks at them itself
             yield Line(level="error", subject=f"store {store.name}", message=alarm.message)
     for kind, owners in (("store", now.stores), ("account", now.accounts)):
         for owner in owners:
@@ -112,7 +112,7 @@ async def _account(app: App, sender: Sender) -> Iterable[Line]:
     return lines
 
 
-async def _shop(shop: Shop) -> list[Line]:
+async def _shop(app: App, shop: Shop) -> list[Line]:
     subject = f"store {shop.name}"
     try:
         report = await shop.adapter.check()
@@ -136,4 +136,19 @@ async def _shop(shop: Shop) -> list[Line]:
             "to their buyers"
         )
         lines.append(Line(level="warning", subject=subject, message=message))
-    return lines
+    return lines + await _webhooks(app, shop)
+
+
+async def _webhooks(app: App, shop: Shop) -> list[Line]:
+    """Whether the shop sends what the configuration expects."""
+    if not subscriptions.expected(shop, app.settings):
+        return []
+    subject = f"store {shop.name}, webhooks"
+    address = subscriptions.address_of(shop.name, app.settings)
+    try:
+        wrong = subscriptions.faults(shop, await subscriptions.inspect(shop, address))
+    except (AuthError, Unavailable) as error:
+        return [Line(level="warning", subject=subject, message=f"cannot be looked at: {error}")]
+    if not wrong:
+        return [Line(level="ok", subject=subject, message="the shop sends all that are needed")]
+    return [Line(level="warning", subject=subject, message=message) for message in wrong.values()]

@@ -162,9 +162,18 @@ def upgrade() -> None:
         sa.Column("numbering", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("name"),
     )
+    op.create_table(
+        "subscription_finding",
+        sa.Column("store", sa.String(), nullable=False),
+        sa.Column("topic", sa.String(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("store", "topic"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("subscription_finding")
     op.drop_table("store")
     op.drop_table("quota_slot")
     op.drop_table("quota_seen")

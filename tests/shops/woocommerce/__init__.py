@@ -29,7 +29,9 @@ a regular expression that the path must match), ``calm()`` ends them all. Kinds:
 
 **Looking in.** ``shop.requests`` holds (method, path, parameters) of the latest requests;
 ``shop.before_request`` is called ahead of each, to change the shop between two pages.
-``shop.delivery(id, topic, secret)`` makes the headers and body of a webhook.
+
+**Webhooks** are managed through the API. What happens to orders waits until ``shop.deliver()`` runs the
+queue, as WP-Cron would; see ``hooks``. ``shop.delivery(id, topic, secret)`` makes one by hand.
 """
 
 from tests.shops.woocommerce.server import serve

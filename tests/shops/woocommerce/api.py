@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.shops.woocommerce.access import authenticate
 from tests.shops.woocommerce.dates import bound
+from tests.shops.woocommerce.hooks import is_deliverable
 from tests.shops.woocommerce.shop import CONTROLS, Refused, Row, Shop
 
 WARNING = (
@@ -45,7 +46,9 @@ def application(shop: Shop, abort: Callable[[Scope], None]) -> ASGIApp:
         Route("/wp-json/wc/v3/orders/{id:int}", _answering(shop, _order), methods=["GET", "PUT", "DELETE"]),
         Route("/wp-json/wc/v3/system_status", _answering(shop, _system_status)),
         Route("/wp-json/wc/v3/webhooks", _answering(shop, _webhooks), methods=["GET", "POST"]),
-        Route("/wp-json/wc/v3/webhooks/{id:int}", _answering(shop, _webhook), methods=["GET", "DELETE"]),
+        Route(
+            "/wp-json/wc/v3/webhooks/{id:int}", _answering(shop, _webhook), methods=["GET", "PUT", "DELETE"]
+        ),
         Route(
             "/{rest:path}", _answering(shop, _no_route, public=True), methods=["GET", "POST", "PUT", "DELETE"]
         ),
@@ -154,7 +157,7 @@ def _answering(
         except Refused as refused:
             answer = _refused(shop, refused)
         if request.method == "POST" and request.url.path.endswith("/webhooks") and answer.status_code == 201:
-            await _ping(json.loads(bytes(answer.body)))
+            await _ping(shop.webhooks[json.loads(bytes(answer.body))["id"]])
         return answer
 
     return endpoint
@@ -302,29 +305,39 @@ def _system_status(shop: Shop, request: Request, _: Any) -> Response:
 
 def _webhooks(shop: Shop, request: Request, wanted: Any) -> Response:
     if request.method == "GET":
-        return _json(shop, list(shop.webhooks.values()))
-    number = len(shop.webhooks) + 1
-    hook = {"id": number, "name": "", "status": "active", "resource": "order", **wanted}
-    hook.pop("secret", None)  # never returned
-    shop.webhooks[number] = hook
-    return _json(shop, hook, 201)
+        query = request.query_params
+        per_page = _integer(query.get("per_page", "10"), "per_page", 1, 100)
+        page = _integer(query.get("page", "1"), "page", 1, 10**9)
+        status = _one_of(query.get("status", "all"), "status", ("all", "active", "paused", "disabled"))
+        rows = [row for row in shop.webhooks.values() if status in ("all", row["status"])]
+        if query.get("order", "desc") == "desc":
+            rows.reverse()
+        return _json(shop, rows[(page - 1) * per_page : page * per_page])
+    if not is_deliverable(str(wanted.get("delivery_url", ""))):
+        message = "Webhook delivery URL must be a valid URL starting with http:// or https://."
+        raise Refused(400, "woocommerce_rest_invalid_webhook_delivery_url", message)
+    return _json(shop, shop.hooks.create(wanted), 201)
 
 
-def _webhook(shop: Shop, request: Request, _: Any) -> Response:
+def _webhook(shop: Shop, request: Request, changes: Any) -> Response:
     number = int(request.path_params["id"])
     if number not in shop.webhooks:
         raise Refused(404, "woocommerce_rest_shop_webhook_invalid_id", "Invalid ID.")
-    hook = shop.webhooks[number]
+    if request.method == "PUT":
+        return _json(shop, shop.hooks.change(number, changes))
     if request.method == "DELETE":
-        del shop.webhooks[number]
-    return _json(shop, hook)
+        if request.query_params.get("force", "").lower() not in ("true", "1"):
+            message = "Webhooks do not support trashing."
+            raise Refused(501, "woocommerce_rest_trash_not_supported", message)
+        return _json(shop, shop.hooks.delete(number))
+    return _json(shop, shop.webhooks[number])
 
 
 async def _ping(hook: dict[str, Any]) -> None:
     """Unsigned, form-encoded; a ping that fails does not stop the creation."""
     try:
         async with httpx.AsyncClient(timeout=5) as client:
-            await client.post(str(hook.get("delivery_url", "")), data={"webhook_id": str(hook["id"])})
+            await client.post(hook["delivery_url"], data={"webhook_id": str(hook["id"])})
     except (httpx.HTTPError, httpx.InvalidURL):
         hook["pending_delivery"] = True
 

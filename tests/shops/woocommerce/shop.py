@@ -5,14 +5,11 @@ from __future__ import annotations
 import heapq
 import json
 import random
-from base64 import b64encode
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from hashlib import sha256
-from hmac import digest
 from itertools import count
 from threading import RLock
 from typing import Any, Literal, NamedTuple
@@ -20,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from tests.shops import clock
 from tests.shops.woocommerce.faults import Fault
+from tests.shops.woocommerce.hooks import Hooks, gone, headers_of
 from tests.shops.woocommerce.templates import SAMPLE_NAMES, template
 
 REGISTERED = (
@@ -35,7 +33,7 @@ REGISTERED = (
 CONTROLS = frozenset(
     {
         "add", "seed", "edit", "refund", "trash", "untrash", "delete", "order", "commit", "fail", "calm",
-        "set_clock", "advance_clock", "set_latency", "set_heaviest", "ids",
+        "set_clock", "advance_clock", "set_latency", "set_heaviest", "ids", "deliver",
     }
 )  # fmt: skip
 
@@ -104,7 +102,7 @@ class Shop:
         self.faults: list[Fault] = []
         self.requests: deque[tuple[str, str, dict[str, str]]] = deque(maxlen=10_000)
         self.before_request: Callable[[], None] | None = None
-        self.webhooks: dict[int, dict[str, Any]] = {}
+        self.hooks = Hooks()
         self.nonces: set[tuple[str, str]] = set()
         self.lock = RLock()
         self._rows: dict[int, Row] = {}
@@ -172,6 +170,9 @@ class Shop:
             if body["billing"]["email"]:
                 body["billing"] |= {"email": f"buyer{number}@example.com"}
             self._write({**body, **changes}, commit_after)
+            if changes.get("status", body["status"]) != "checkout-draft":
+                self.hooks.happened("order.created", number)
+            self.hooks.happened("order.updated", number)
             return number
 
     def edit(self, id: int, *, commit_after: float | None = None, **changes: Any) -> None:
@@ -181,6 +182,8 @@ class Shop:
             now = self.clock.now()
             new_status = changes.get("status", body["status"])
             moves = self.storage == "hpos" or new_status != body["status"]
+            if body["status"] == "checkout-draft" != new_status:
+                self.hooks.happened("order.created", id)
             body |= changes
             if new_status == "completed" and not body["date_completed_gmt"]:
                 self._stamp(body, "completed", now)
@@ -190,6 +193,7 @@ class Shop:
             if moves:
                 self._stamp(body, "modified", now)
             self._write(body, commit_after)
+            self.hooks.happened("order.updated", id)
 
     def refund(self, id: int, amount: str | None = None) -> None:
         """Gives ``amount`` back, or all that is left; with nothing left the status becomes refunded."""
@@ -203,6 +207,7 @@ class Shop:
                 body["status"] = "refunded"
             self._stamp(body, "modified", self.clock.now())
             self._write(body, None)
+            self.hooks.happened("order.updated", id)
 
     def trash(self, id: int) -> None:
         """Moves an order to the trash, where only ``status=trash`` lists it."""
@@ -219,12 +224,14 @@ class Shop:
             body["status"] = "trash"
             self._stamp(body, "modified", self.clock.now())
             self._write(body, None)
+            self.hooks.happened("order.deleted", id)
 
     def untrash(self, id: int) -> None:
         """Brings an order back in the status that it had; the trash's meta key stays, as on real shops."""
         with self.lock:
             metas = {meta["key"]: meta["value"] for meta in self._latest(id)["meta_data"]}
             self.edit(id, status=str(metas["_wp_trash_meta_status"]).removeprefix("wc-"))
+            self.hooks.happened("order.restored", id)
 
     def delete(self, id: int) -> None:
         """Deletes for good: no list, no webhook, 404."""
@@ -293,24 +300,35 @@ class Shop:
 
     # Webhooks
 
+    @property
+    def webhooks(self) -> dict[int, dict[str, Any]]:
+        """The webhooks as the API shows them, by id."""
+        return self.hooks.rows
+
     def delivery(
         self, id: int, topic: str = "order.updated", secret: str = "whsec_test"
     ) -> tuple[dict[str, str], bytes]:
         """Headers (names in lower case) and body of a webhook about an order, as delivered now."""
-        body = json.dumps({"id": id}).encode() if topic == "order.deleted" else self.row(id).body
-        signature = b64encode(digest(secret.encode(), body, sha256)).decode()
-        resource, _, event = topic.partition(".")
-        return {
-            "content-type": "application/json",
-            "user-agent": "WooCommerce/10.5.0 Hookshot (WordPress/6.9.1)",
-            "x-wc-webhook-source": f"{self.home or 'http://127.0.0.1'}/",
-            "x-wc-webhook-topic": topic,
-            "x-wc-webhook-resource": resource,
-            "x-wc-webhook-event": event,
-            "x-wc-webhook-signature": signature,
-            "x-wc-webhook-id": "1",
-            "x-wc-webhook-delivery-id": sha256(f"1{self.clock.now()}".encode()).hexdigest()[:32],
-        }, body
+        body = self._delivered(topic, id)
+        home = self.home or "http://127.0.0.1"
+        return headers_of(body, topic, secret, 1, self.clock.now(), home), body
+
+    def deliver(self) -> list[int | None]:
+        """Run the queue of deliveries, one after the other, as WP-Cron does; the answers' statuses."""
+        answers: list[int | None] = []
+        while True:
+            with self.lock:
+                waiting = self.hooks.take()
+            if waiting is None:
+                return answers
+            answers.append(self.hooks.send(*waiting, self._delivered, self.clock.now()))
+
+    def _delivered(self, topic: str, id: int) -> bytes:
+        if topic == "order.deleted":
+            return json.dumps({"id": id}).encode()
+        with self.lock:
+            self._commit_due()
+            return self._rows[id].body if id in self._rows else gone()
 
     # Faults and switches
 
