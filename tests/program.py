@@ -6,13 +6,14 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import pytest
 import yaml
 
 from connector import exact_json, loader, payload, registry
@@ -20,6 +21,7 @@ from connector.app import numbering_of
 from connector.http import Http
 from connector.mapping import Mapped, Mapper
 from connector.order import Document
+from tests.fire.hatchery import Egg, Hatchery, Plugin
 from tests.privy import RunningSandbox
 from tests.shops.woocommerce import Shop
 
@@ -42,11 +44,22 @@ class Finished:
         return exact_json.decode(self.stdout.encode())
 
 
+class Process(Protocol):
+    """As much of ``asyncio.subprocess.Process`` as is used here."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | None: ...
+    def send_signal(self, signal: int) -> None: ...
+    async def wait(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class Running:
     """A command under way; what it prints goes to two files."""
 
-    process: asyncio.subprocess.Process
+    process: Process
     out: Path
     err: Path
 
@@ -74,10 +87,24 @@ class Running:
 
 
 class Program:
-    """One operator's folder. ``configuration`` may be changed; ``write`` puts it into its file."""
+    """One operator's folder. ``configuration`` may be changed; ``write`` puts it into its file.
 
-    def __init__(self, folder: Path, *, shop: str, privy: str, token: str) -> None:
+    With a ``hatchery`` processes start in milliseconds, with ``plugins`` loaded; else each is a new Python.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        shop: str,
+        privy: str,
+        token: str,
+        hatchery: Hatchery | None = None,
+        plugins: Sequence[Plugin] = (),
+    ) -> None:
         self.folder = folder
+        self.hatchery = hatchery
+        self.plugins = list(plugins)
         self.variables = {"SHOP_KEY": KEY, "SHOP_SECRET": SECRET, "PRIVY_TOKEN": token}
         self.configuration: dict[str, Any] = {
             "database": "sqlite:///connector.db",
@@ -117,15 +144,27 @@ class Program:
         """Write the configuration."""
         self.path.write_text(yaml.safe_dump(self.configuration, sort_keys=False))
 
-    async def start(self, *arguments: str) -> Running:
-        """Start the command line as a process of its own, in the folder."""
+    async def start(self, *arguments: str, plugins: Sequence[Plugin] = ()) -> Running:
+        """Start the command line as a process of its own, in the folder; ``plugins`` besides its own."""
         number = len(list(self.folder.glob("*.out")))
         out, err = self.folder / f"{number:03}.out", self.folder / f"{number:03}.err"
+        variables = {"PATH": os.environ["PATH"], **self.variables}
+        if self.hatchery is not None:
+            out.touch()
+            egg = Egg(
+                arguments=arguments,
+                folder=str(self.folder),
+                variables=variables,
+                out=str(out),
+                err=str(err),
+                plugins=[*self.plugins, *plugins],
+            )
+            return Running(self.hatchery.hatch(egg), out, err)
         with out.open("wb") as stdout, err.open("wb") as stderr:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "connector", *arguments,
                 stdin=asyncio.subprocess.DEVNULL, stdout=stdout, stderr=stderr,
-                cwd=self.folder, env={"PATH": os.environ["PATH"], **self.variables},
+                cwd=self.folder, env=variables,
             )  # fmt: skip
         return Running(process, out, err)
 
@@ -171,7 +210,10 @@ class Truth:
     def __init__(self, program: Program, shop: Shop, sandbox: RunningSandbox) -> None:
         self._shop = shop
         self._sandbox = sandbox
-        settings = loader.load(program.path).settings
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in program.variables.items():
+                patch.setenv(name, value)
+            settings = loader.load(program.path).settings
         store = settings.stores[STORE]
         self._adapter = registry.adapter(store.platform)(
             url=store.url, credentials=store.credentials, options=store.options, http=Http()

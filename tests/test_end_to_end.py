@@ -48,13 +48,9 @@ def shop_url(shop: Shop) -> Iterator[str]:
 
 
 @pytest.fixture
-async def world(
-    shop: Shop, shop_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[World]:
+async def world(shop: Shop, shop_url: str, tmp_path: Path) -> AsyncIterator[World]:
     async with running_sandbox(per_minute=None, per_day=None, token=TOKEN) as sandbox:
         program = Program(tmp_path, shop=shop_url, privy=sandbox.base_url, token=TOKEN)
-        for name, value in program.variables.items():  # for ``Truth``, which reads the same configuration
-            monkeypatch.setenv(name, value)
         yield World(shop, sandbox, program)
         assert TOKEN not in program.printed()
         assert "cs_test" not in program.printed()

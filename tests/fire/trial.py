@@ -1,0 +1,164 @@
+"""A shop that trades, Privy behind a faulty proxy, and the command line between them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from tests.fire.hatchery import Hatchery, Plugin
+from tests.fire.oracle import Evidence, violations
+from tests.fire.proxy import Proxy, before
+from tests.fire.weather import Weather
+from tests.privy import RunningSandbox, running_sandbox
+from tests.program import STORE, Finished, Program, Running, Truth
+from tests.shops.woocommerce import Shop, serve
+
+TOKEN = "privy_planted_7f3a9c21"
+LONG_AGO = "2020-01-01"
+HISTORY = ("backfill", "--since", LONG_AGO)
+
+
+class Trade:
+    """What goes on at the shop meanwhile. Each edit adds a cent to the total: so versions can be told."""
+
+    def __init__(self, shop: Shop, dice: random.Random, orders: int) -> None:
+        self._shop = shop
+        self._dice = dice
+        self.old = shop.seed(orders, until="2026-03-01T00:00:00+00:00", names=["completed_card"])
+        self.live: list[int] = []
+
+    def act(self) -> None:
+        """A new order, and changes of a few: live ones, and an old one."""
+        self.live.append(self._shop.add())
+        for number in self._dice.sample(self.live, min(2, len(self.live))):
+            self.raise_total(number)
+        self.raise_total(self._dice.choice(self.old))
+
+    def raise_total(self, number: int) -> None:
+        """Another version of an order."""
+        total = Decimal(str(self._shop.order(number)["total"])) + Decimal("0.01")
+        self._shop.edit(number, total=str(total))
+
+
+@dataclass
+class Trial:
+    """``factor`` is how much faster durations pass for the program; see ``plugins.fast``."""
+
+    program: Program
+    shop: Shop
+    sandbox: RunningSandbox
+    privy: Proxy
+    front: Proxy
+    dice: random.Random
+    trade: Trade
+    factor: float
+    limit: int = 0
+    refused: set[int] = field(default_factory=set)
+
+    async def killed(self, *command: str, after: float, plugins: Sequence[Plugin] = ()) -> None:
+        """Start a command and kill it ``after`` so many true seconds, unless it ended before."""
+        running = await self.program.start(*command, plugins=plugins)
+        await asyncio.sleep(after)
+        await kill(running)
+
+    async def until_settled(self, seconds: float = 60.0, *, waiting: int = 0) -> None:
+        """Wait until the program says that nothing waits; the oracle judges whether that is so."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            [store] = (await self.program.good("status", "--json")).json["stores"]
+            if store["waiting_live"] + store["waiting_history"] <= waiting:
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"orders still wait after {seconds:.0f} s")
+
+    async def settled(self, *, plugins: Sequence[Plugin] = ()) -> list[str]:
+        """Calm weather, and the program run to its end; then the broken promises.
+
+        History first, then a round for what changed meanwhile. What fails here is for the oracle to tell.
+        """
+        self.privy.set(Weather(refused=frozenset(self.refused)))
+        self.front.set(Weather())
+        await self._to_the_end(*HISTORY, plugins=plugins)
+        await self._to_the_end("sync", "--seconds", "15000", plugins=plugins)
+        return await self.judged()
+
+    async def judged(self) -> list[str]:
+        """The broken promises, as things stand."""
+        sums = await self.program("reconcile", STORE, "--since", LONG_AGO, "--json")
+        status = await self.program("status", "--json")
+        truth = Truth(self.program, self.shop, self.sandbox)
+        return violations(
+            Evidence(
+                truth=truth,
+                arrivals=self.sandbox.arrivals,
+                flows=self.sandbox.ledger.flows,
+                moments=[one.at for one in self.privy.arrivals if one.path.startswith("/v1/")],
+                old=set(self.trade.old),
+                live=set(self.trade.live),
+                refused=self.refused,
+                limit=self.limit,
+                window=60.0 / self.factor,
+                sums=sums.json,
+                stores=status.json["stores"],
+            )
+        )
+
+    async def _to_the_end(self, *command: str, plugins: Sequence[Plugin]) -> Finished:
+        finished = await (await self.program.start(*command, plugins=plugins)).end()
+        assert "Traceback" not in finished.stderr, finished.stderr
+        return finished
+
+
+async def kill(running: Running) -> None:
+    """SIGKILL, unless it has come to its end already."""
+    if running.process.returncode is None:
+        running.signal(signal.SIGKILL)
+    await running.process.wait()
+
+
+@asynccontextmanager
+async def trial(
+    folder: Path,
+    hatchery: Hatchery,
+    *,
+    seed: int,
+    orders: int,
+    factor: float = 300.0,
+    per_minute: int = 0,
+    latency: float = 0.0,
+) -> AsyncIterator[Trial]:
+    """A trial whose store went live just now. ``per_minute`` is the account's limit (0: none to speak of)."""
+    dice = random.Random(seed)
+    shop = Shop(secure=True)
+    folder.mkdir(exist_ok=True)
+    begin = time.time()
+    with serve(shop) as shop_url:
+        async with (
+            running_sandbox(per_minute=None, per_day=None, token=TOKEN, latency=latency) as sandbox,
+            before(sandbox.base_url) as (privy, privy_url),
+            before(shop_url) as (front, front_url),
+        ):
+            shop.home = "https://shop.acme.example"
+            program = Program(
+                folder,
+                shop=front_url,
+                privy=privy_url,
+                token=TOKEN,
+                hatchery=hatchery,
+                plugins=[Plugin("plugins.fast", {"begin": begin, "factor": factor})],
+            )
+            live_from = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=1)
+            program.store["live_from"] = live_from.isoformat()
+            if per_minute:
+                program.configuration["accounts"]["main"]["quota"]["per_minute"] = per_minute
+            program.write()
+            trade = Trade(shop, dice, orders)
+            yield Trial(program, shop, sandbox, privy, front, dice, trade, factor, per_minute)
