@@ -9,7 +9,7 @@ UV_COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate
 	--quiet --custom-compile-command "make lock"
 
 .DELETE_ON_ERROR:
-.PHONY: setup test lint format types imports pytest demo bench lock clean
+.PHONY: setup test lint format types imports pytest soak demo bench lock clean
 
 setup: $(VENV)/installed
 
@@ -32,6 +32,10 @@ imports: setup
 # ARGS goes to pytest: make pytest ARGS="-k outbox"
 pytest: setup
 	$(BIN)/python -m pytest $(ARGS)
+
+# The long versions of the tests under fire: half an hour.
+soak: setup
+	SOAK=1 $(BIN)/python -m pytest -o faulthandler_timeout=3600 tests/test_promises.py $(ARGS)
 
 demo: setup
 	$(BIN)/connector demo --seconds 40

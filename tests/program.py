@@ -67,9 +67,9 @@ class Running:
         """Send a signal to a process that still runs."""
         self.process.send_signal(number)
 
-    async def end(self) -> Finished:
-        """Wait for the end."""
-        code = await asyncio.wait_for(self.process.wait(), LONGEST)
+    async def end(self, seconds: float = LONGEST) -> Finished:
+        """Wait for the end; fails when it does not come within ``seconds``."""
+        code = await asyncio.wait_for(self.process.wait(), seconds)
         return Finished(code, self.out.read_text(), self.err.read_text())
 
     def events(self, name: str) -> list[dict[str, Any]]:
@@ -230,20 +230,12 @@ class Truth:
         content: dict[str, Any] = exact_json.decode(exact_json.encode(mapped.payload))
         return content
 
-    def sent(self, number: int) -> dict[str, Any] | None:
-        """The body that Privy stored last for an order, without ``initial_sync``."""
-        bodies = [one.body for one in self._sandbox.arrivals if one.stored and one.order_id == number]
-        if not bodies:
-            return None
-        content: dict[str, Any] = exact_json.decode(bodies[-1].encode())
-        del content["initial_sync"]
-        return {name: value for name, value in content.items() if name not in payload.CLEARABLE or value}
-
     def differing(self) -> list[int]:
         """The orders at the shop that Privy does not hold in their newest state, trashed ones too."""
+        last = {one.order_id: one.body for one in self._sandbox.arrivals if one.stored}
         wrong = []
         for number in [*self._shop.ids(), *self._shop.ids("trash")]:
-            sent = self.sent(number)
+            sent = _content(last[number]) if number in last else None
             if sent != self.expected(number, told=sent is not None):
                 wrong.append(number)
         return wrong
@@ -255,6 +247,13 @@ class Truth:
             if flow.kind == "Order Placed":
                 counts[flow.order_id] = counts.get(flow.order_id, 0) + 1
         return counts
+
+
+def _content(body: str) -> dict[str, Any]:
+    """A body without ``initial_sync``, and without what it only clears."""
+    content: dict[str, Any] = exact_json.decode(body.encode())
+    del content["initial_sync"]
+    return {name: value for name, value in content.items() if name not in payload.CLEARABLE or value}
 
 
 async def until(condition: Callable[[], object], seconds: float = LONGEST) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.fire.hatchery import Hatchery, Plugin, hatchery
-from tests.fire.trial import HISTORY, trial
+from tests.fire.trial import HISTORY, kill, trial
 from tests.fire.weather import KINDS, STALE, Weather
+
+
+SOAK = bool(os.environ.get("SOAK"))  # ``make soak``: the long versions
+TOGETHER = 3  # trials at a time, where they mostly wait
+KILLS, ORDERS = (100, 5000)
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +43,48 @@ async def test_whatever_fails_on_either_side_every_promise_is_kept(
         running.signal(signal.SIGINT)
         await running.end()
         broken = await fire.settled()
-        print(len(fire.privy.arrivals), len(fire.front.arrivals))
         assert broken == []
 
 
-@pytest.mark.parametrize("kind", ["write", "commit", "committed", "request", "answer"])
-async def test_dying_at_each_write_commit_request_and_answer_breaks_no_promise(
+# Dying
+
+EVERYWHERE = ("commit", "request", "answer")
+
+
+@pytest.mark.parametrize("kind", [*EVERYWHERE, *(["write", "committed"] if SOAK else [])])
+async def test_dying_at_each_commit_request_and_answer_breaks_no_promise(
     tmp_path: Path, nest: Hatchery, kind: str
 ) -> None:
     """As SQLite's authors do it: one run for every place to die, until one comes to its end."""
-    for number in itertools.count(1):
+
+    async def die(number: int) -> bool:
         async with trial(tmp_path / str(number), nest, seed=number, orders=3) as fire:
             fire.trade.act()
             abort = Plugin("plugins.abort", {"kind": kind, "number": number})
             ended = await (await fire.program.start(*HISTORY, plugins=[abort])).end()
             fire.trade.act()
             assert await fire.settled() == [], f"died at {kind} {number}"
-        if ended.code != -signal.SIGKILL:
-            assert ended.code == 0
-            break
-    print(kind, number)
+            return ended.code == -signal.SIGKILL
+
+    number = 1
+    while all(await asyncio.gather(*(die(number + more) for more in range(TOGETHER)))):
+        number += TOGETHER
     assert number > 5
+
+
+async def test_a_backfill_killed_a_hundred_times_among_live_edits_keeps_every_promise(
+    tmp_path: Path, nest: Hatchery
+) -> None:
+    """The account's limit, which is judged too, is such that the kills come amid the work."""
+    async with trial(
+        tmp_path, nest, seed=2026, orders=ORDERS, factor=60.0, per_minute=ORDERS // 12, latency=0.02
+    ) as fire:
+        for number in range(KILLS):
+            command = HISTORY if number % 2 else ("run",)
+            running = await fire.program.start(*command)
+            fire.trade.act()
+            await asyncio.sleep(fire.dice.uniform(0.0, 0.5))
+            fire.trade.act()
+            await kill(running)
+        assert len(fire.sandbox.ledger.orders) < ORDERS  # it was killed amid its work each time
+        assert await fire.settled() == []

@@ -112,7 +112,7 @@ class Trial:
         )
 
     async def _to_the_end(self, *command: str, plugins: Sequence[Plugin]) -> Finished:
-        finished = await (await self.program.start(*command, plugins=plugins)).end()
+        finished = await (await self.program.start(*command, plugins=plugins)).end(240)
         assert "Traceback" not in finished.stderr, finished.stderr
         return finished
 
