@@ -168,7 +168,10 @@ class Adapter(ABC, Generic[Creds, Opts]):
 
     @abstractmethod
     async def fetch(self, ref: str) -> Document | None:
-        """One order, fresh; None when the shop no longer has it. Raises AuthError, Unavailable."""
+        """One order, fresh; None when the shop no longer has it.
+
+        Raises AuthError, Unavailable, and Hidden when it cannot be told whether the shop still has it.
+        """
 
     async def fetch_many(self, refs: Sequence[str]) -> Sequence[Document]:
         """Up to ``batch`` orders, fresh, in one request; one that is missing is asked for on its own.

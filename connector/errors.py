@@ -71,5 +71,9 @@ class BadOrder(ConnectorError):
         self.reason = reason
 
 
+class Hidden(ConnectorError):
+    """The shop does not show us this one order though it may well have it, so it must not count as gone."""
+
+
 class Forged(ConnectorError):
     """A webhook that is not signed with a secret of ours. Nothing of it is kept."""

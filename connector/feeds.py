@@ -19,7 +19,7 @@ from connector import backfills, cursors, documents, events, outbox, pauses, sto
 from connector.adapter import Adapter, History, Page, Poll, PushedAdapter
 from connector.clock import Clock
 from connector.db import Database
-from connector.errors import AuthError, Unavailable, UsageError
+from connector.errors import AuthError, Hidden, Unavailable, UsageError
 from connector.judgement import Bench, Known, judge
 from connector.mapping import Mapper
 from connector.order import Document
@@ -82,10 +82,11 @@ async def poll(shop: Shop, *, most_pages: int | None = None) -> bool:
             await _verify(shop)
             for feed in shop.adapter.feeds:
                 pages = 0
-                while await _poll_page(shop, feed):
+                while (wait := await _poll_page(shop, feed)) is not None:
                     pages += 1
                     if most_pages is not None and pages >= most_pages:
                         break
+                    await asyncio.sleep(wait)
         except (AuthError, Unavailable) as error:
             await failed(shop, error)
             return False
@@ -142,8 +143,14 @@ async def look(
         for ref in await _look_at_some(shop, refs[start : start + size], feed, force, pace):
             async with shop.lock:
                 fetched_at = shop.clock.now()
-                document = await shop.adapter.fetch(ref)
-                taken = await shop.db.run(_look, shop, ref, document, feed, fetched_at, force)
+                try:
+                    document = await shop.adapter.fetch(ref)
+                except Hidden as error:
+                    log.info("order.hidden", store=shop.name, ref=ref, reason=str(error))
+                    await shop.db.run(outbox.looked, shop.name, ref, shop.clock.steady())
+                    taken: outbox.Accepted | None = outbox.Accepted()
+                else:
+                    taken = await shop.db.run(_look, shop, ref, document, feed, fetched_at, force)
             if taken is None:
                 unknown.append(ref)
             elif taken.waiting:
@@ -289,7 +296,7 @@ async def _verify(shop: Shop) -> None:
     shop.wake()
 
 
-async def _poll_page(shop: Shop, feed: str) -> bool:
+async def _poll_page(shop: Shop, feed: str) -> float | None:
     cursor = await shop.db.run(cursors.get, shop.name, feed)
     # Orders since the store went live are this program's to deliver, so the first poll starts there.
     since = min(shop.facts.live_from, shop.facts.first_seen_at) - OVERLAP
@@ -299,7 +306,7 @@ async def _poll_page(shop: Shop, feed: str) -> bool:
     taken = await shop.db.run(_keep_poll, shop, feed, page, fetched_at, shop.clock.now(), shop.clock.steady())
     if taken.waiting:
         shop.wake()
-    return page.more
+    return page.wait if page.more else None
 
 
 def _keep_poll(

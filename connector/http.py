@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cache, lru_cache
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -33,6 +33,7 @@ CONNECT_SECONDS = 10.0
 MOST_CONNECTIONS = 200
 READ_SECONDS = 60.0  # real shops answer a page of 100 orders in seconds; 5 s is known to be too short
 MAX_RETRY_AFTER = 24 * 3600.0
+_PART = 1024 * 1024
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -116,15 +117,7 @@ class Http:
             async with asyncio.timeout(deadline):
                 # Straight through httpx's transport: its client's cookies, redirects and merging of what we
                 # never set cost a third of a request. So ``auth`` signs once and sees no answer.
-                request = httpx.Request(
-                    method,
-                    _address(url),
-                    params=params,
-                    headers=_HEADERS | dict(headers or {}),
-                    content=content,
-                    extensions=self._extensions,
-                )
-                request.headers.encoding = "ascii"  # all of them are; else each reading guesses anew
+                request = self._request(method, url, params, headers, content)
                 if auth is not None:
                     signer = httpx.BasicAuth(*auth) if isinstance(auth, tuple) else auth
                     request = next(signer.auth_flow(request))
@@ -146,6 +139,73 @@ class Http:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, aiohttp.ClientError, OSError) as error:
             raise _unavailable(place, error) from None
         return Reply(response.status_code, response.headers, b"".join(chunks), place)
+
+    async def download(self, url: str, file: BinaryIO) -> Reply:
+        """GET a large body into ``file``; the reply's own body is empty, unless the status is not 200.
+
+        It may take as long as it takes, but the other side must not be silent for ``read_seconds``. Raises
+        Unavailable when no complete answer came, or when it cannot be written.
+        """
+        place = _without_query(url)
+        body = b""
+        try:
+            response = await self._transport.handle_async_request(self._request("GET", url))
+            try:
+                async for part in _parts(response):
+                    if response.status_code != 200:
+                        body = part
+                        break
+                    await asyncio.to_thread(_write, file, part)
+            finally:
+                await response.aclose()
+        except TimeoutError:
+            raise Unavailable(f"{place} fell silent in the middle of its answer", maybe_done=True) from None
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, aiohttp.ClientError, OSError) as error:
+            raise _unavailable(place, error) from None
+        return Reply(response.status_code, response.headers, body, place)
+
+    def _request(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> httpx.Request:
+        request = httpx.Request(
+            method,
+            _address(url),
+            params=params,
+            headers=_HEADERS | dict(headers or {}),
+            content=content,
+            extensions=self._extensions,
+        )
+        request.headers.encoding = "ascii"  # all of them are; else each reading guesses anew
+        return request
+
+
+async def _parts(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body in pieces of about ``_PART`` bytes, so that each is worth a write."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.aiter_bytes():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size >= _PART:
+            yield b"".join(chunks)
+            chunks, size = [], 0
+    if chunks:
+        yield b"".join(chunks)
+
+
+def _write(file: BinaryIO, part: bytes) -> None:
+    try:
+        file.write(part)
+    except OSError as error:
+        raise Unavailable(
+            f"a download cannot be written to disk ({error.strerror}); free space, or name a folder with "
+            "more of it in TMPDIR"
+        ) from None
 
 
 def _session() -> aiohttp.ClientSession:

@@ -27,7 +27,7 @@ WATCH_FIRST = 5.0  # seconds after the start until webhook subscriptions are loo
 WATCH_EVERY = 3600.0
 OPEN_SPAN = timedelta(days=60)  # an order older than this is not looked after on its own any more
 JUMP = 1.0  # seconds by which the wall clock must have moved against the steady one to have been set
-READ_AGAIN = 30.0  # seconds before a backfill whose shop failed is tried again
+READ_AGAIN = 30.0  # seconds before a backfill whose shop failed is tried again, if the shop names none
 QUIET = 0.3  # seconds after a webhook in which those that follow it are gathered
 ROUNDS = 3  # at most so many times
 
@@ -304,7 +304,8 @@ class Timetable:
                 await asyncio.sleep(wait)
         except (AuthError, Unavailable) as error:
             log.warning("backfill.waits", store=shop.name, error=str(error))
-            await asyncio.sleep(READ_AGAIN)
+            asked = error.retry_after if isinstance(error, Unavailable) else None
+            await asyncio.sleep(asked or READ_AGAIN)
         except StateError as error:
             log.error("database.fault", unit=f"backfill:{shop.name}", error=str(error))
             await asyncio.sleep(READ_AGAIN)

@@ -15,7 +15,7 @@ from connector.adapter import History, PushedAdapter
 from connector.app import App
 from connector.commands.frame import as_json_option, print_json, with_app
 from connector.commands.tables import print_table
-from connector.errors import BadOrder, UsageError
+from connector.errors import BadOrder, Hidden, UsageError
 from connector.feeds import Shop
 from connector.order import Document
 
@@ -66,7 +66,10 @@ async def _previews(
 async def _one(app: App, shop: Shop, wanted: str) -> Document:
     """The order afresh from the shop when it still has it, else as it was last seen."""
     ref = await app.db.run(model.find, shop.name, wanted) or wanted
-    fresh = None if shop.pushed else await shop.adapter.fetch(ref)
+    try:
+        fresh = None if shop.pushed else await shop.adapter.fetch(ref)
+    except Hidden:
+        fresh = None
     document = fresh or await app.db.run(model.held, shop.name, ref)
     if document is None:
         raise UsageError(f"store {shop.name}: neither the shop nor this program knows an order {wanted!r}")

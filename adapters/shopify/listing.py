@@ -1,0 +1,158 @@
+"""Pages of orders and single ones, no dearer than the shop allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from adapters.shopify import queries
+from adapters.shopify.client import Client, Cost, TooDear, date
+from adapters.shopify.documents import document
+from connector.errors import AuthError, Hidden, Unavailable
+from connector.graphql import Answer
+from connector.order import Document
+
+_CALM = 20  # good answers in a row after which a page may grow again
+_ORDER = "gid://shopify/Order/"
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """A page. ``end`` continues after its last row. ``date``: Shopify's clock. ``wait``: seconds until the
+    bucket holds enough points for another such page."""
+
+    documents: list[Document]
+    more: bool
+    end: str | None
+    date: datetime | None
+    wait: float
+
+
+class Listing:
+    """A page is halved when it is too dear or too heavy for the shop, and grows back later."""
+
+    def __init__(self, client: Client, largest: int) -> None:
+        self._client = client
+        self._largest = largest
+        self._calm = 0
+        self.per_page = largest
+
+    async def page(
+        self, search: str, *, sort: str, reverse: bool, after: str | None, most: int = 250
+    ) -> Rows:
+        """The orders that ``search`` finds, from ``after`` on. Raises AuthError and Unavailable."""
+        selection = await self._client.selection()
+        query = queries.orders(selection)
+        variables = {"query": search, "sortKey": sort, "reverse": reverse, "after": after}
+        variables["lines"] = queries.LINES
+        while True:
+            size = min(self.per_page, most)
+            try:
+                answer = await self._client.ask(query, {**variables, "first": size})
+                break
+            except TooDear:
+                if size == 1:
+                    raise
+                self._shrink(size)
+            except Unavailable as error:
+                if error.maybe_done and error.retry_after is None:
+                    self._shrink(size)
+                raise
+        self._calm += 1
+        if self._calm >= _CALM and self.per_page < self._largest:
+            self.per_page, self._calm = min(self._largest, self.per_page * 2), 0
+        found = _connection(answer, answer.data.get("orders"))
+        cost = Cost.of(answer)
+        return Rows(
+            documents=[await self._whole(node, selection) for node in found.nodes],
+            more=found.more,
+            end=found.end,
+            date=date(answer),
+            wait=cost.wait() if cost else 0.0,
+        )
+
+    async def order(self, ref: str) -> Document | None:
+        """One order, fresh; None when the shop has it no more.
+
+        Raises AuthError, Unavailable, and Hidden when it may only be too old to be shown to us.
+        """
+        if not (ref.isascii() and ref.isdecimal()):
+            return None
+        selection = await self._client.selection()
+        answer = await self._client.ask(
+            queries.order(selection), {"id": f"{_ORDER}{ref}", "lines": queries.LINES}
+        )
+        node = answer.data.get("order")
+        if node is not None:
+            return await self._whole(node, selection)
+        if answer.faults:
+            raise _withheld(answer)
+        if not await self._client.may("read_all_orders") and int(ref) < await self._oldest():
+            raise Hidden(
+                f"order {ref} is older than 60 days, and without the scope read_all_orders Shopify does not "
+                "show such orders; it may well exist"
+            )
+        return None
+
+    async def count(self, search: str) -> int:
+        """How many orders ``search`` finds. Raises AuthError and Unavailable."""
+        answer = await self._client.ask(queries.COUNT, {"query": search})
+        found = answer.data.get("ordersCount")
+        number = found.get("count") if isinstance(found, dict) else None
+        if not isinstance(number, int):
+            raise Unavailable(f"{answer.reply.url} does not say how many orders there are", maybe_done=True)
+        return number
+
+    async def _oldest(self) -> int:
+        """The lowest id among the orders that are shown: ids only ever grow."""
+        answer = await self._client.ask(queries.OLDEST)
+        rows = _connection(answer, answer.data.get("orders"), paged=False).nodes
+        ids = [int(str(row.get("legacyResourceId"))) for row in rows if isinstance(row, dict)]
+        return min(ids, default=2**63)
+
+    async def _whole(self, node: Any, selection: queries.Selection) -> Document:
+        """The document of a listed order, with the lines that did not fit."""
+        if not isinstance(node, dict):
+            raise AuthError("the shop withholds whole orders; let the app read protected customer data")
+        connection = node.get("lineItems")
+        lines: list[Any] = []
+        while True:
+            nodes = connection.get("nodes") if isinstance(connection, dict) else None
+            info = connection.get("pageInfo") if isinstance(connection, dict) else None
+            if not isinstance(nodes, list) or not isinstance(info, dict):
+                raise Unavailable("the shop answered nonsense: an order without lineItems", maybe_done=True)
+            lines += nodes
+            if info.get("hasNextPage") is not True:
+                return document(node, lines)
+            variables = {"id": node.get("id"), "first": queries.MOST_LINES, "after": info.get("endCursor")}
+            rest = await self._client.ask(queries.more_lines(selection), variables)
+            order = rest.data.get("order")
+            if not isinstance(order, dict):
+                raise Unavailable("an order went away while its lines were read", maybe_done=True)
+            connection = order.get("lineItems")
+
+    def _shrink(self, size: int) -> None:
+        self.per_page, self._calm = max(1, min(self.per_page, size) // 2), 0
+
+
+class _Connection(msgspec.Struct, frozen=True):
+    nodes: list[Any]
+    more: bool
+    end: str | None
+
+
+def _connection(answer: Answer, value: Any, *, paged: bool = True) -> _Connection:
+    """A connection of the answer, which is never taken for empty when it is not there."""
+    nodes = value.get("nodes") if isinstance(value, dict) else None
+    info: Mapping[str, Any] | None = value.get("pageInfo") if isinstance(value, dict) else None
+    if not isinstance(nodes, list) or (paged and not isinstance(info, dict)):
+        if answer.faults:
+            raise _withheld(answer)
+        raise Unavailable(f"{answer.reply.url} answered without a list of orders", maybe_done=True)
+    return _Connection(nodes, bool(info and info.get("hasNextPage")), info.get("endCursor") if info else None)
+
+
+def _withheld(answer: Answer) -> AuthError:
+    return AuthError(f"{answer.reply.url} withholds orders: {answer.said}")
