@@ -62,7 +62,8 @@ class Selection(msgspec.Struct, frozen=True):
         )
         return (
             f"discountAllocations {{ allocatedAmountSet {self._amount()}"
-            f" discountApplication {{ __typename index ... on DiscountCodeApplication {{ code }}{titles} }} }}"
+            " discountApplication { __typename index"
+            f" ... on DiscountCodeApplication {{ code }}{titles} }} }}"
         )
 
 
