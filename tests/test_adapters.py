@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from adapters.shopify.documents import document
 from connector import registry
 from connector.adapter import Adapter, PushedAdapter
 from connector.order import Document
@@ -18,6 +19,11 @@ class TestPush(PlatformContract, platform="push"):
 
 
 class TestSample(AdapterContract, platform="sample"): ...
+
+
+class TestShopify(AdapterContract, platform="shopify"):
+    def as_document(self, adapter: Adapter[Any, Any], body: dict[str, Any]) -> Document:
+        return document(body, body["lineItems"])
 
 
 class TestVendure(AdapterContract, platform="vendure"): ...

@@ -53,6 +53,7 @@ class Shopify(Adapter[configuration.Credentials, configuration.Options], Subscri
     )
     topics = webhooks.TOPICS
     needs_secret = False
+    batch = 20  # orders by id in one query, which costs points for each
 
     def __init__(
         self,
@@ -80,6 +81,10 @@ class Shopify(Adapter[configuration.Credentials, configuration.Options], Subscri
     async def fetch(self, ref: str) -> Document | None:
         """One order, by its id and never by the search index, which lags."""
         return await self._listing.order(ref)
+
+    async def fetch_many(self, refs: Sequence[str]) -> Sequence[Document]:
+        """The same for several."""
+        return await self._listing.several(refs)
 
     def parse(self, document: Document) -> Order:
         """See ``parsing``."""

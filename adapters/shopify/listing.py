@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -95,6 +95,22 @@ class Listing:
                 "show such orders; it may well exist"
             )
         return None
+
+    async def several(self, refs: Sequence[str]) -> list[Document]:
+        """These orders, fresh, without those that are not shown. Raises AuthError and Unavailable."""
+        selection = await self._client.selection()
+        ids = [f"{_ORDER}{ref}" for ref in refs if ref.isascii() and ref.isdecimal()]
+        try:
+            answer = await self._client.ask(queries.several(selection), {"ids": ids, "lines": queries.LINES})
+        except TooDear:
+            if len(refs) == 1:
+                raise
+            half = len(refs) // 2
+            return [*await self.several(refs[:half]), *await self.several(refs[half:])]
+        nodes = answer.data.get("nodes")
+        if not isinstance(nodes, list):
+            raise Unavailable(f"{answer.reply.url} answered without a list of orders", maybe_done=True)
+        return [await self._whole(node, selection) for node in nodes if node is not None]
 
     async def count(self, search: str) -> int:
         """How many orders ``search`` finds. Raises AuthError and Unavailable."""

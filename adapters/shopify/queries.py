@@ -86,6 +86,14 @@ def order(selection: Selection) -> str:
     )
 
 
+def several(selection: Selection) -> str:
+    """Orders by their ids."""
+    return (
+        "query Several($ids: [ID!]!, $lines: Int!) {"
+        f" nodes(ids: $ids) {{ ... on Order {{ {selection.order()} {_some_lines(selection)} }} }} }}"
+    )
+
+
 def more_lines(selection: Selection) -> str:
     """Further line items of one order."""
     return (
