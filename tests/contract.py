@@ -167,7 +167,12 @@ class PlatformContract:
 
 
 class AdapterContract(PlatformContract):
-    """These, and the tests of reading a shop and its webhooks."""
+    """These, and the tests of reading a shop and its webhooks.
+
+    ``patience`` is for how many seconds a shop may be silent; more for a stand-in that thinks long.
+    """
+
+    patience: ClassVar[float] = 0.3
 
     @pytest.fixture
     def shop(self) -> Iterator[StandIn]:
@@ -178,7 +183,7 @@ class AdapterContract(PlatformContract):
 
     @pytest.fixture
     async def adapter(self, shop: StandIn) -> AsyncIterator[Adapter[Any, Any]]:
-        async with Http(read_seconds=0.3) as http:
+        async with Http(read_seconds=self.patience) as http:
             yield self.build(shop.url, shop.credentials, shop.options, http)
 
     # Reading

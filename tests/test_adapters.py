@@ -22,6 +22,8 @@ class TestSample(AdapterContract, platform="sample"): ...
 
 
 class TestShopify(AdapterContract, platform="shopify"):
+    patience = 3.0  # a page of orders through graphql-core on a busy machine
+
     def as_document(self, adapter: Adapter[Any, Any], body: dict[str, Any]) -> Document:
         return document(body, body["lineItems"])
 
