@@ -6,31 +6,52 @@ import asyncio
 import gc
 import signal
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Protocol
 
 import structlog
 
 from connector import log as logs
 from connector.app import App
 from connector.errors import ConnectorError
-from connector.listener import Server, bind, serving
 from connector.loader import Loaded
 from connector.ownership import daemon_lock
 from connector.scheduler import Timetable
-from connector.web.application import application
-from connector.web.front import Front
 
 log = structlog.get_logger()
 
 STOP_SECONDS = 8.0  # what is in flight gets this long; the whole stop stays under ten seconds
 
 
-class Daemon:
-    """``load`` reads the configuration anew for each reload; ``stop`` may be set by anybody."""
+class Front(Protocol):
+    """What listens for the daemon: webhooks, pages, health."""
 
-    def __init__(self, loaded: Loaded, load: Callable[[], Loaded]) -> None:
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+
+    def use(self, app: App) -> None:
+        """Answer from this App from now on: after a reload."""
+
+    async def close(self) -> None:
+        """Take no more requests; wait until what is under way is answered."""
+
+
+class Daemon:
+    """``load`` reads the configuration anew for each reload; ``stop`` may be set by anybody.
+
+    ``front`` begins to listen; a backfill that does the daemon's work for a while has none.
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        load: Callable[[], Loaded],
+        front: Callable[[App], AbstractAsyncContextManager[Front]] | None = None,
+    ) -> None:
         self._loaded = loaded
         self._load = load
+        self._front = front
         self.stop = asyncio.Event()
         self.started = asyncio.Event()
         self._reload = asyncio.Event()
@@ -45,29 +66,28 @@ class Daemon:
     async def run(self) -> None:
         """Work until stopped. Raises ConfigError, StateError and UsageError when it cannot start."""
         app = App(self._loaded)
-        with ExitStack() as owned:
+        async with AsyncExitStack() as owned:
             try:
                 owned.enter_context(daemon_lock(app.db.engine, app.db.path))
                 await app.prepare()
-                socket = owned.enter_context(bind(*app.settings.address))
+                front = await owned.enter_async_context(self._front(app)) if self._front else None
             except ConnectorError:
                 await app.close()
                 raise
             owned.callback(log.info, "daemon.stopped")
-            front = Front(app)
-            async with serving(application(front), socket) as server:
-                current: App | None = app
-                while current is not None:
-                    current = await self._serve(current, front, server)
+            current: App | None = app
+            while current is not None:
+                current = await self._serve(current, front)
 
-    async def _serve(self, app: App, front: Front, server: Server) -> App | None:
+    async def _serve(self, app: App, front: Front | None) -> App | None:
         """Run one App; returns the next one after a reload."""
         async with app:
             await app.recover()
             timetable = Timetable(app)
             timetable.start()
+            where = {"listen": front.url} if front else {}
             gc.freeze()  # what was loaded by now stays; the collector need not walk it for every page read
-            log.info("daemon.started", stores=len(app.shops), accounts=len(app.senders), listen=server.url)
+            log.info("daemon.started", stores=len(app.shops), accounts=len(app.senders), **where)
             self.started.set()
             following: App | None = None
             while not self.stop.is_set() and following is None:
@@ -75,11 +95,10 @@ class Daemon:
                 if self._reload.is_set() and not self.stop.is_set():
                     self._reload.clear()
                     following = await self._reloaded(app)
-            if following is None:
-                await asyncio.gather(server.close(), timetable.stop(STOP_SECONDS))
-            else:
-                front.app = following
-                await timetable.stop(STOP_SECONDS)
+            if front is not None and following is not None:
+                front.use(following)
+            closing = [front.close()] if front is not None and following is None else []
+            await asyncio.gather(timetable.stop(STOP_SECONDS), *closing)
         return following
 
     async def _reloaded(self, current: App) -> App | None:

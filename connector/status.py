@@ -110,12 +110,18 @@ def collect(connection: Connection, settings: Settings, clock: Clock) -> Status:
             _account(connection, settings, name, troubles.get(("account", name), []), steady)
             for name in settings.accounts
         ],
-        backfills=[
-            _backfill(connection, settings, one, now, steady)
-            for one in backfills.every(connection)
-            if one.store in settings.stores
-        ],
+        backfills=of_backfills(connection, settings, clock),
     )
+
+
+def of_backfills(connection: Connection, settings: Settings, clock: Clock) -> list[BackfillStatus]:
+    """How the backfills of configured stores stand."""
+    now, steady = clock.now(), clock.steady()
+    return [
+        _backfill(connection, settings, one, now, steady)
+        for one in backfills.every(connection)
+        if one.store in settings.stores
+    ]
 
 
 def calls_take(calls: int, limits: quota.Limits, use: quota.Usage) -> timedelta:

@@ -157,21 +157,22 @@ async def _follow(app: App, ours: list[int], as_json: bool, stop: asyncio.Event)
         tasks = {number: bar.add_task("", total=None, tail="") for number in ours} if bar else {}
         start = app.clock.steady()
         while True:
-            now = await app.db.run(status.collect, app.settings, app.clock)
-            mine = [one for one in now.backfills if one.id in ours]
-            for one in mine if bar else []:
-                began.setdefault(one.id, one.delivered)
-                sent = one.delivered - began[one.id]
-                rate = sent / max(app.clock.steady() - start, 1.0) * 60
-                bar.update(  # type: ignore[union-attr]
-                    tasks[one.id],
-                    description=one.store,
-                    completed=one.delivered + one.skipped + one.failed,
-                    total=max(
-                        one.total or 0, one.found, one.delivered + one.skipped + one.failed + one.waiting
-                    ),
-                    tail=_tail(now, one, rate),
-                )
+            known = await app.db.run(status.of_backfills, app.settings, app.clock)
+            mine = [one for one in known if one.id in ours]
+            if bar is not None:
+                now = await app.db.run(status.collect, app.settings, app.clock)
+                for one in mine:
+                    began.setdefault(one.id, one.delivered)
+                    sent = one.delivered - began[one.id]
+                    rate = sent / max(app.clock.steady() - start, 1.0) * 60
+                    finished = one.delivered + one.skipped + one.failed
+                    bar.update(
+                        tasks[one.id],
+                        description=one.store,
+                        completed=finished,
+                        total=max(one.total or 0, one.found, finished + one.waiting),
+                        tail=_tail(now, one, rate),
+                    )
             if stop.is_set() or all(one.state in ("done", "cancelled") for one in mine):
                 break
             await asyncio.sleep(FOLLOW_SECONDS)

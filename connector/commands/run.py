@@ -10,6 +10,7 @@ import click
 from connector import loader
 from connector.commands.frame import load
 from connector.daemon import Daemon
+from connector.web.application import open_front
 
 
 @click.command()
@@ -23,7 +24,7 @@ def run(config: Path | None) -> None:
     loaded = load(config)
 
     async def serve() -> None:
-        daemon = Daemon(loaded, lambda: loader.load(loaded.path))
+        daemon = Daemon(loaded, lambda: loader.load(loaded.path), open_front)
         daemon.listen_to_signals()
         await daemon.run()
 

@@ -7,6 +7,8 @@ answer here, and the log says more than the answer does.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 import structlog
@@ -18,7 +20,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from connector.app import App
 from connector.errors import StateError
+from connector.listener import Server, bind, serving
 from connector.web import health, webhooks
 from connector.web.front import Front, error
 
@@ -45,6 +49,36 @@ def application(front: Front) -> ASGIApp:
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False  # shops follow no redirect, and it would quote the caller's own Host
     return _Guard(app)
+
+
+class OpenFront:
+    """A front that listens, as the daemon uses it."""
+
+    def __init__(self, front: Front, server: Server) -> None:
+        self._front = front
+        self._server = server
+
+    @property
+    def url(self) -> str:
+        """The address that it really listens on."""
+        return self._server.url
+
+    def use(self, app: App) -> None:
+        """Answer from this App from now on."""
+        self._front.app = app
+
+    async def close(self) -> None:
+        """Take no more requests; wait until what is under way is answered, or its time is over."""
+        await self._server.close()
+
+
+@asynccontextmanager
+async def open_front(app: App) -> AsyncIterator[OpenFront]:
+    """Listen where the configuration says while the block runs. Raises UsageError when that cannot be had."""
+    front = Front(app)
+    with bind(*app.settings.address) as socket:
+        async with serving(application(front), socket) as server:
+            yield OpenFront(front, server)
 
 
 class _Guard:
