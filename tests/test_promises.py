@@ -14,7 +14,6 @@ from tests.fire.hatchery import Hatchery, Plugin, hatchery
 from tests.fire.trial import HISTORY, kill, trial
 from tests.fire.weather import KINDS, STALE, Weather
 
-
 SOAK = bool(os.environ.get("SOAK"))  # ``make soak``: the long versions
 TOGETHER = 3  # trials at a time, where they mostly wait
 KILLS, ORDERS = (100, 5000)
