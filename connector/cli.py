@@ -30,6 +30,7 @@ COMMANDS = {
     "reconcile": "Read a shop again, make good what was missed, and show the sum.",
     "replay": "Send orders again, though unchanged.",
     "webhooks": "List, register or remove the shop's webhook subscriptions.",
+    "health": "Ask the running daemon how it is.",
     "adopt": "Accept that a shop has moved to another address.",
     "forget": "Purge a buyer's data held here.",
     "password": "Hash a password for the status page.",

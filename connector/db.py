@@ -39,6 +39,7 @@ from connector.errors import StateError
 from connector.ownership import daemon_pid
 
 SCHEMA_VERSION = "0001"
+BUSY_SECONDS = 30  # that a transaction waits for one of another process
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs", "afs"}
 )
@@ -146,9 +147,12 @@ class Database:
 
         def inside() -> bool:
             connection = self.engine.raw_connection()
+            cursor = connection.cursor()
             try:
-                busy = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                cursor.execute("PRAGMA busy_timeout=1000")  # the one thread must not wait as long as a writer
+                busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             finally:
+                cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
                 connection.close()
             return bool(busy)
 
@@ -184,7 +188,7 @@ def _sqlite_engine(path: Path, *, reading: bool = False) -> Engine:
             path.touch(mode=0o600)  # it holds buyers' data; its log and index take the same rights
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
-        connect_args={"timeout": 30, "check_same_thread": False, "isolation_level": None},
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
         poolclass=StaticPool,
     )
 

@@ -1,12 +1,24 @@
-"""``/healthz``: the loop turns."""
+"""``/healthz``: the loop turns. ``/readyz``: the work can be done, or why not."""
 
 from __future__ import annotations
 
+import asyncio
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from connector import health
+from connector.errors import StateError
+from connector.settings import Settings
 from connector.web.front import Front, answer
+
+log = structlog.get_logger()
+
+DATABASE_SECONDS = 4.0
 
 
 def routes(front: Front) -> list[BaseRoute]:
@@ -15,4 +27,23 @@ def routes(front: Front) -> list[BaseRoute]:
     async def healthz(request: Request) -> Response:
         return answer({"status": "ok"})
 
-    return [Route("/healthz", healthz)]
+    async def readyz(request: Request) -> Response:
+        app = front.app
+        feeds = {name: shop.adapter.feeds for name, shop in app.shops.items()}
+        try:
+            async with asyncio.timeout(DATABASE_SECONDS):
+                reasons = await app.db.run(_look, app.settings, feeds, app.clock.now())
+        except (TimeoutError, StateError) as error:
+            log.error("front.database_fault", error=str(error) or "it does not answer")
+            reasons = ["the database cannot be written to now; the log says why"]
+        status = "not ready" if reasons else "ready"
+        return answer({"status": status, "reasons": reasons}, 503 if reasons else 200)
+
+    return [Route("/healthz", healthz), Route("/readyz", readyz)]
+
+
+def _look(
+    connection: Connection, settings: Settings, feeds: dict[str, tuple[str, ...]], now: datetime
+) -> list[str]:
+    health.probe(connection, now)
+    return health.reasons(connection, settings, feeds, now)
