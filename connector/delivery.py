@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from connector import claims, pauses, quota
+from connector import claims, counters, pauses, quota
 from connector.claims import Claim, SendingRules, Settled
 from connector.clock import Clock
 from connector.db import Database
@@ -84,6 +84,7 @@ async def deliver(sender: Sender, stopping: asyncio.Event) -> float | None:
                 return None  # the next start finds the claims and sends them again
             await asyncio.sleep(STATE_FAULT_SECONDS)
             continue
+        counters.sent((one.claim.store, one.claim.lane, one.outcome.kind) for one in answered)
         answered = []
         sender.fixed.update(claim.store for claim in turn.claims)
         for claim in turn.claims:
@@ -140,7 +141,8 @@ async def _send(sender: Sender, claim: Claim) -> Attempt:
         return Attempt(claim, Outcome(kind="prevented", detail="a message about an old order was prevented"))
     body = with_initial_sync(claim.body, claim.initial_sync)
     try:
-        outcome = await sender.privy.send(body, sender.tokens.get(claim.store))
+        with counters.PRIVY_SECONDS.labels(sender.account).time():
+            outcome = await sender.privy.send(body, sender.tokens.get(claim.store))
     except Exception as error:
         # A fault of ours must not leave the claim without an answer: it would count as in flight for ever.
         log.error("delivery.fault", store=claim.store, ref=claim.ref, fault=type(error).__name__)

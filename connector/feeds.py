@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
-from connector import backfills, cursors, documents, events, outbox, pauses, stores
+from connector import backfills, counters, cursors, documents, events, outbox, pauses, stores
 from connector.adapter import Adapter, History, Page, Poll, PushedAdapter
 from connector.clock import Clock
 from connector.db import Database
@@ -55,6 +55,17 @@ class Shop:
     def verified(self) -> bool:
         """Whether this is the shop that the store began with; where orders are pushed there is none."""
         return self.pushed or self.verified_at is not None
+
+    async def page(self, read: Poll | History) -> Page:
+        """One page of what the shop has. Raises AuthError and Unavailable."""
+        with counters.SHOP_SECONDS.labels(self.facts.platform).time():
+            return await self.adapter.changed(read)
+
+    def took(self, taken: outbox.Accepted) -> None:
+        """Once the transaction is committed: count what came in, and wake delivery when something waits."""
+        counters.seen(self.name, ((one.outcome, one.lane, one.rule) for one in taken.results))
+        if taken.waiting:
+            self.wake()
 
     @property
     def bench(self) -> Bench:
@@ -106,9 +117,7 @@ async def read_backfill(shop: Shop, number: int) -> float | None:
         if backfill.state != "reading":
             return None
         fetched_at = shop.clock.now()
-        page = await shop.adapter.changed(
-            History(since=backfill.since, until=backfill.until, cursor=backfill.cursor)
-        )
+        page = await shop.page(History(since=backfill.since, until=backfill.until, cursor=backfill.cursor))
         fetched_at = as_of(page, fetched_at)
 
         def keep(connection: Connection, now: datetime, steady: float) -> outbox.Accepted:
@@ -125,8 +134,7 @@ async def read_backfill(shop: Shop, number: int) -> float | None:
             return taken
 
         taken = await shop.db.run(keep, shop.clock.now(), shop.clock.steady())
-    if taken.waiting:
-        shop.wake()
+    shop.took(taken)
     return page.wait if page.more else None
 
 
@@ -153,8 +161,8 @@ async def look(
                     taken = await shop.db.run(_look, shop, ref, document, feed, fetched_at, force)
             if taken is None:
                 unknown.append(ref)
-            elif taken.waiting:
-                shop.wake()
+            else:
+                shop.took(taken)
             await asyncio.sleep(pace)
     return unknown
 
@@ -176,8 +184,7 @@ async def _look_at_some(
             return take(connection, shop, found, feed, fetched_at, now, steady, force=force)
 
         taken = await shop.db.run(keep, shop.clock.now(), shop.clock.steady())
-    if taken.waiting:
-        shop.wake()
+    shop.took(taken)
     await asyncio.sleep(pace)
     brought = {document.ref for document in found}
     return [ref for ref in refs if ref not in brought]
@@ -301,11 +308,10 @@ async def _poll_page(shop: Shop, feed: str) -> float | None:
     # Orders since the store went live are this program's to deliver, so the first poll starts there.
     since = min(shop.facts.live_from, shop.facts.first_seen_at) - OVERLAP
     fetched_at = shop.clock.now()
-    page = await shop.adapter.changed(Poll(feed=feed, since=since, cursor=cursor.value if cursor else None))
+    page = await shop.page(Poll(feed=feed, since=since, cursor=cursor.value if cursor else None))
     fetched_at = as_of(page, fetched_at)
     taken = await shop.db.run(_keep_poll, shop, feed, page, fetched_at, shop.clock.now(), shop.clock.steady())
-    if taken.waiting:
-        shop.wake()
+    shop.took(taken)
     return page.wait if page.more else None
 
 

@@ -147,9 +147,20 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     addresses: str = ""
 
 
+class Result(msgspec.Struct, frozen=True):
+    """What became of one order of a page: its state, unchanged or stale; ``lane`` where it has a body."""
+
+    ref: str
+    outcome: str
+    lane: str
+    rule: str
+    reason: str
+
+
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a page. ``changed`` are refs whose document is now the newest known."""
 
+    results: Sequence[Result] = ()
     changed: Sequence[str] = ()
     waiting: int = 0
     unchanged: int = 0
@@ -186,11 +197,13 @@ def accept(
     newer: list[dict[str, Any]] = []
     touched: list[dict[str, Any]] = []
     events: list[Event] = []
+    results: list[Result] = []
     unchanged = stale = waiting = 0
     for version in versions:
         row = rows.get(version.ref)
         if row is not None and (version.changed_at, version.fetched_at) < (row.changed_at, row.fetched_at):
             stale += 1
+            results.append(_result(version, "stale"))
             if version.hash != row.hash:
                 events.append(_event(now, store, version, "stale", "older than what is known, left out"))
             continue
@@ -199,6 +212,7 @@ def accept(
             state = "delivered" if version.hash == row.told_hash else state
         if row is not None and not force and _same(row, version, state):
             unchanged += 1
+            results.append(_result(version, "unchanged"))
             if version.changed_at > row.changed_at:
                 # Else a late document from in between would be taken for news.
                 touched.append(
@@ -221,6 +235,7 @@ def accept(
                 values["order_id"] = row.order_id
             newer.append({f"new_{name}": value for name, value in values.items()} | {"old_ref": version.ref})
         waiting += state == "waiting"
+        results.append(_result(version, state))
         events.append(_event(now, store, version, state, _told(version, state)))
     if fresh:
         connection.execute(insert(OUTBOX), fresh)
@@ -240,6 +255,7 @@ def accept(
         )
     write_events(connection, events)
     return Accepted(
+        results=results,
         changed=[
             *(event.ref for event in events if event.outcome != "stale"),
             *(values["old_ref"] for values in touched),
@@ -303,6 +319,10 @@ def _without_collisions(
 def _event(now: datetime, store: str, version: Version, outcome: str, detail: str) -> Event:
     when = version.changed_at.isoformat().replace("+00:00", "Z")
     return Event(now, store, version.ref, "seen", outcome, f"by {version.feed}, changed {when}: {detail}")
+
+
+def _result(version: Version, outcome: str) -> Result:
+    return Result(version.ref, outcome, version.lane if version.body else "", version.rule, version.reason)
 
 
 def _told(version: Version, state: str) -> str:

@@ -58,10 +58,9 @@ async def reconcile(shop: Shop, since: datetime, until: datetime, *, pace: float
     while more:
         async with shop.lock:
             fetched_at = shop.clock.now()
-            page = await shop.adapter.changed(History(since=since, until=until, cursor=cursor))
+            page = await shop.page(History(since=since, until=until, cursor=cursor))
             taken = await shop.db.run(_take, shop, page, as_of(page, fetched_at))
-        if taken.waiting:
-            shop.wake()
+        shop.took(taken)
         brought_in += len(taken.changed)
         listed.update(document.ref for document in page.documents)
         cursor, more = page.cursor, page.more

@@ -1,0 +1,118 @@
+"""Orders that come by themselves, pushed or from a file: the unit of work for stores that nobody can ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from connector import cursors, outbox
+from connector.adapter import PushedAdapter
+from connector.errors import BadOrder, UsageError
+from connector.feeds import Shop, take
+from connector.order import Document
+from connector.outbox import OUTBOX
+
+FEED = "push"  # the name of their cursor, which only tells when something arrived last
+MOMENT = timedelta(microseconds=1)  # between two orders that arrive together
+WORDS = {"waiting": "accepted", "delivered": "unchanged"}
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one document; ``order`` is the sender's own id.
+
+    ``state``: accepted (it waits to be sent); unchanged; stale (older than what is known); skipped, by
+    ``rule``; failed, for ``reason`` (it is kept, and can be tried again); refused, for ``reason`` (it has no
+    id, so that nothing of it is kept).
+    """
+
+    order: str
+    state: str
+    lane: str = ""
+    rule: str = ""
+    reason: str = ""
+
+
+class Arrivals(msgspec.Struct, frozen=True):
+    """One answer for each document, in their order; what the outbox made of them together."""
+
+    each: Sequence[Arrival]
+    taken: outbox.Accepted
+
+
+async def arrive(shop: Shop, bodies: Sequence[Any]) -> Sequence[Arrival]:
+    """Take pushed documents, in one transaction: what is answered is safe. Raises StateError."""
+    async with shop.lock:
+        arrivals = await shop.db.run(take_in, shop, bodies, FEED)
+    shop.took(arrivals.taken)
+    return arrivals.each
+
+
+def take_in(
+    connection: Connection, shop: Shop, bodies: Sequence[Any], feed: str, as_of: datetime | None = None
+) -> Arrivals:
+    """Judge pushed documents and give them to the outbox, in the caller's transaction.
+
+    ``as_of`` (aware UTC) is when a file's documents were true, the first of ``bodies`` first; without it
+    they arrive now, after everything that arrived before, however the clock was set.
+    """
+    adapter = pushed_adapter(shop)
+    now, steady = shop.clock.now(), shop.clock.steady()
+    arrived_at = as_of or now
+    found = _documents(adapter, bodies, arrived_at)
+    refs = [one.ref for one in found if isinstance(one, Document)]
+    if as_of is None:
+        last = connection.scalar(
+            select(func.max(OUTBOX.c.fetched_at)).where(OUTBOX.c.store == shop.name, OUTBOX.c.ref.in_(refs))
+        )
+        if last is not None and last >= now:
+            arrived_at = last + MOMENT
+            found = _documents(adapter, bodies, arrived_at)
+    documents = [one for one in found if isinstance(one, Document)]
+    fetched_at = arrived_at + len(bodies) * MOMENT
+    taken = take(connection, shop, documents, feed, fetched_at, now, steady)
+    cursors.move(connection, shop.name, FEED, "", None, now)
+    results = {result.ref: result for result in taken.results}
+    each = [
+        _arrival(results[one.ref])
+        if isinstance(one, Document)
+        else Arrival(order="", state="refused", reason=str(one))
+        for one in found
+    ]
+    return Arrivals(each, taken)
+
+
+def pushed_adapter(shop: Shop) -> PushedAdapter[Any, Any]:
+    """The adapter of a store whose orders are pushed. Raises UsageError for any other store."""
+    if not isinstance(shop.adapter, PushedAdapter):
+        raise UsageError(
+            f"store {shop.name}: its orders are read from the shop, so none can be brought in another way; "
+            f"for those of the past: connector backfill --store {shop.name} --since DATE"
+        )
+    return shop.adapter
+
+
+def _documents(
+    adapter: PushedAdapter[Any, Any], bodies: Sequence[Any], arrived_at: datetime
+) -> list[Document | BadOrder]:
+    found: list[Document | BadOrder] = []
+    for index, body in enumerate(bodies):
+        try:
+            if not isinstance(body, dict):
+                raise BadOrder("order", "is no JSON object")
+            found.append(adapter.document(body, arrived_at + index * MOMENT))
+        except BadOrder as error:
+            found.append(error)
+    return found
+
+
+def _arrival(result: outbox.Result) -> Arrival:
+    state = WORDS.get(result.outcome, result.outcome)
+    if result.outcome in ("unchanged", "stale") and result.reason:
+        state = "skipped" if result.rule else "failed"
+    lane = result.lane if state == "accepted" else ""
+    reason = "older than what is known of the order" if state == "stale" else result.reason
+    return Arrival(order=result.ref, state=state, lane=lane, rule=result.rule, reason=reason)
