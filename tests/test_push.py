@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
@@ -373,7 +374,7 @@ async def test_an_answered_push_survives_the_death_of_the_daemon(house: House) -
     async with house.daemon() as door:
         answers = await asyncio.gather(*(door.push(order(number)) for number in range(1, 41)))
         assert {answer.status_code for answer in answers} == {202}
-        door.running.process.kill()
+        door.running.signal(signal.SIGKILL)
         await door.running.process.wait()
     async with house.daemon() as door:
         await door.until_stored(*range(1, 41))
