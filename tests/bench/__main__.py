@@ -19,7 +19,18 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from threading import Thread
 
-from tests.bench.programs import Connector, Usage, ask, resident, shop, side, sink
+from tests.bench.programs import (
+    SHOPIFY,
+    WOOCOMMERCE,
+    Connector,
+    Usage,
+    ask,
+    resident,
+    shop,
+    shopify,
+    side,
+    sink,
+)
 
 SINCE = ("backfill", "--since", "2020-01-01", "--json")
 TOKEN = "privy_" + "0123456789" * 4
@@ -52,8 +63,22 @@ class Runs:
 
 def bring(report: Report, folder: Path, orders: int, latency: float = 0.0) -> Usage:
     """One backfill of a whole shop, verified."""
-    with shop(orders, latency) as shop_url, sink(latency) as sink_url:
-        connector = Connector(folder, shop_url, sink_url)
+    with shop(orders, latency) as shop_url:
+        return backfill(report, folder, orders, shop_url, latency=latency)
+
+
+def backfill(
+    report: Report,
+    folder: Path,
+    orders: int,
+    shop_url: str,
+    *,
+    latency: float = 0.0,
+    store: str = WOOCOMMERCE,
+) -> Usage:
+    """One backfill, verified."""
+    with sink(latency) as sink_url:
+        connector = Connector(folder, shop_url, sink_url, store=store)
         used = connector.measure(*SINCE)
         took = ask(sink_url)
     with sqlite3.connect(connector.database) as database:
@@ -85,6 +110,19 @@ def cost(report: Report, runs: Runs) -> None:
         report.say(f"{orders} orders: seconds from start to end", used.wall, "")
     slope = (many.processor - few.processor) / (sizes[1] - sizes[0]) * 1000
     report.say("between the two: processor seconds per 1,000", slope, "at most 0.65")
+
+
+def bulk(report: Report, runs: Runs) -> None:
+    """A Shopify shop's history by a bulk operation, downloaded and read from disk."""
+    orders = 2_000 if runs.quick else 20_000
+    with shopify(orders) as shop_url:
+        used = [
+            backfill(report, runs.folder / f"bulk-{n}", orders, shop_url, store=SHOPIFY)
+            for n in range(runs.times)
+        ]
+    processor = median(one.processor for one in used) / orders * 1000
+    report.say(f"Shopify, {orders} orders: processor seconds per 1,000", processor, "at most 0.65")
+    report.say(f"Shopify, {orders} orders: peak memory, MB", max(one.megabytes for one in used), "at most 95")
 
 
 def far_away(report: Report, runs: Runs) -> None:
@@ -170,7 +208,7 @@ def wait(until: Callable[[], bool], seconds: float = 30.0) -> None:
         time.sleep(0.05)
 
 
-PARTS = {"cost": cost, "latency": far_away, "limits": limited, "rest": at_rest}
+PARTS = {"cost": cost, "shopify": bulk, "latency": far_away, "limits": limited, "rest": at_rest}
 
 
 def main() -> int:

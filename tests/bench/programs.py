@@ -23,6 +23,13 @@ from urllib.request import Request, urlopen
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
 
 
+WOOCOMMERCE = """platform: woocommerce
+    credentials: {consumer_key: ck_test, consumer_secret: cs_test}
+    options: {authentication: basic}"""
+SHOPIFY = """platform: shopify
+    credentials: {client_id: client_test, client_secret: shpss_test}"""
+
+
 @dataclass(frozen=True)
 class Usage:
     """What a process took from start to end: seconds of processor and of time, peak memory in MB (10^6)."""
@@ -36,7 +43,14 @@ class Connector:
     """A configuration of one shop and one account in a folder, and the real command line on it."""
 
     def __init__(
-        self, folder: Path, shop: str, privy: str, *, token: str = "bench", per_minute: int = 6_000_000
+        self,
+        folder: Path,
+        shop: str,
+        privy: str,
+        *,
+        token: str = "bench",
+        per_minute: int = 6_000_000,
+        store: str = WOOCOMMERCE,
     ) -> None:
         folder.mkdir()
         self.database = folder / "connector.db"
@@ -53,10 +67,8 @@ accounts:
     quota: {{per_minute: {per_minute}, per_day: {day}, reserve_for_live: 10%}}
 stores:
   bench:
-    platform: woocommerce
+    {store}
     url: {shop}
-    credentials: {{consumer_key: ck_test, consumer_secret: cs_test}}
-    options: {{authentication: basic}}
     account: main
     poll: 10s
 """
@@ -111,6 +123,14 @@ def shop(orders: int, latency: float = 0.0) -> Iterator[str]:
     """The address of a WooCommerce stand-in with so many orders."""
     arguments = ["--secure", "--orders", str(orders), "--latency", str(latency)]
     with side("tests.shops.woocommerce", *arguments) as (address, _):
+        yield address
+
+
+@contextmanager
+def shopify(orders: int) -> Iterator[str]:
+    """The address of a Shopify stand-in with so many orders, all of the last 50 days."""
+    step = 50 * 86400 / orders
+    with side("tests.shops.shopify", "--orders", str(orders), "--step", str(step)) as (address, _):
         yield address
 
 
