@@ -170,9 +170,11 @@ class AdapterContract(PlatformContract):
     """These, and the tests of reading a shop and its webhooks.
 
     ``patience`` is for how many seconds a shop may be silent; more for a stand-in that thinks long.
+    ``counts`` says whether the shop can tell how many orders were placed in a span of time.
     """
 
     patience: ClassVar[float] = 0.3
+    counts: ClassVar[bool] = True
 
     @pytest.fixture
     def shop(self) -> Iterator[StandIn]:
@@ -232,7 +234,7 @@ class AdapterContract(PlatformContract):
     ) -> None:
         refs = shop.place(230)
         pages = await _history(adapter, _long_ago(), datetime.now(UTC) + timedelta(minutes=1))
-        assert pages[0].total == len(refs)
+        assert pages[0].total == (len(refs) if self.counts else None)
         found = {document.ref: adapter.parse(document) for page in pages for document in page.documents}
         assert set(found) == set(refs)
         times = [order.placed_at for order in found.values()]

@@ -1,0 +1,219 @@
+"""An order of django-oscar with its lines as an Order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import msgspec
+
+from adapters.oscar.client import ids_of
+from connector.errors import BadOrder
+from connector.order import (
+    Address,
+    Discount,
+    Document,
+    FinancialStatus,
+    FulfillmentStatus,
+    LineItem,
+    Order,
+    Phone,
+    Status,
+    TaxLine,
+)
+
+# Statuses are words of the project's own. These are Oscar's sandbox's and django-oscar-api's; a shop that
+# uses them in another sense says so in its mapping. Whether an order was paid the API does not tell.
+FINANCIAL: Mapping[str, FinancialStatus] = {
+    "new": FinancialStatus.PENDING,
+    "Pending": FinancialStatus.PENDING,
+    "Being processed": FinancialStatus.PAID,
+    "Complete": FinancialStatus.PAID,
+    "Refunded": FinancialStatus.REFUNDED,
+    "Cancelled": FinancialStatus.VOIDED,
+}
+FULFILLMENT: Mapping[str, FulfillmentStatus] = {
+    "new": FulfillmentStatus.UNFULFILLED,
+    "Pending": FulfillmentStatus.UNFULFILLED,
+    "Being processed": FulfillmentStatus.IN_PROGRESS,
+    "Complete": FulfillmentStatus.FULFILLED,
+    "Refunded": FulfillmentStatus.RESTOCKED,
+    "Cancelled": FulfillmentStatus.RESTOCKED,
+}
+END_STATES = frozenset({"Complete", "Refunded", "Cancelled"})
+
+ORIGINS: Mapping[str, str] = {
+    "order_id": "url",
+    "total": "total_incl_tax",
+    "currency": "currency",
+    "order_date": "date_placed",
+    "email": "email",
+    "customer_id": "owner",
+    "subtotal": "lines[].price_excl_tax_excl_discounts",
+    "discounts": "voucher_discounts[], offer_discounts[]",
+    "tax_lines": "total_incl_tax - total_excl_tax",
+    "total_items": "lines[].quantity",
+    "line_items": "lines[]",
+    "billing_address": "billing_address",
+    "shipping_address": "shipping_address",
+}
+
+_LARGEST = Decimal(10) ** 15
+_PRICE_STEP = Decimal("0.000001")
+
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _Place(msgspec.Struct):
+    country: str | None = None
+    first_name: str = ""
+    last_name: str = ""
+    line1: str = ""
+    line2: str = ""
+    line3: str = ""
+    line4: str = ""
+    state: str = ""
+    postcode: str = ""
+    phone_number: str | None = None
+
+
+class _Voucher(msgspec.Struct):
+    code: str
+
+
+class _Reduction(msgspec.Struct):
+    amount: Decimal
+    name: str = ""
+    voucher: _Voucher | None = None
+
+
+class _Line(msgspec.Struct):
+    """The price is that of the whole line."""
+
+    quantity: Annotated[int, msgspec.Meta(ge=0, le=10**9)]
+    price_excl_tax_excl_discounts: Decimal
+    product: str | None = None
+    sku: str = ""
+
+
+class _Body(msgspec.Struct):
+    """What is read of an order as django-oscar-api writes it, its lines included."""
+
+    url: str
+    number: str
+    status: str
+    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+    total_incl_tax: Decimal
+    total_excl_tax: Decimal
+    date_placed: Time
+    lines: list[_Line]
+    email: str | None = None
+    owner: str | None = None
+    billing_address: _Place | None = None
+    shipping_address: _Place | None = None
+    voucher_discounts: list[_Reduction] = []
+    offer_discounts: list[_Reduction] = []
+
+
+def parse(document: Document) -> Order:
+    """The order in our words. Raises BadOrder naming the field that cannot be.
+
+    Every order of Oscar is placed: it is made when the checkout is through.
+    """
+    try:
+        body = msgspec.convert(document.body, _Body)
+        placed_at = body.date_placed.astimezone(UTC)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$")
+        raise BadOrder(where.strip("`.") or "order", what) from None
+    except OverflowError:
+        raise BadOrder("date_placed", "the time is outside of the calendar") from None
+    if ids_of(body.url)[-1:] != [document.ref]:
+        raise BadOrder("url", "is not the address under which the shop listed the order")
+    total = _money(body.total_incl_tax, "total_incl_tax")
+    tax = total - _money(body.total_excl_tax, "total_excl_tax")
+    words = (body.status,) if body.status else ("(empty)",)
+    return Order(
+        ref=document.ref,
+        number=body.number,
+        placed_at=placed_at,
+        changed_at=document.changed_at,
+        currency=body.currency,
+        total=total,
+        financial=Status(value=FINANCIAL.get(body.status), words=words, origin="status"),
+        fulfillment=Status(value=FULFILLMENT.get(body.status), words=words, origin="status"),
+        settled=body.status in END_STATES,
+        subtotal=sum((_before(line) for line in body.lines), Decimal(0)),
+        discounts=_discounts(body),
+        tax_lines=(TaxLine("Tax", tax),) if tax else (),
+        line_items=tuple(_line_item(line) for line in body.lines),
+        email=body.email or "",
+        phones=_phones(body),
+        customer_id="".join(ids_of(body.owner)[-1:]),
+        billing=_address(body.billing_address),
+        shipping=_address(body.shipping_address),
+        origins=ORIGINS,
+    )
+
+
+def _money(amount: Decimal, field: str) -> Decimal:
+    if not amount.is_finite() or abs(amount) >= _LARGEST:
+        raise BadOrder(field, "is an impossible amount of money")
+    return amount
+
+
+def _before(line: _Line) -> Decimal:
+    return _money(line.price_excl_tax_excl_discounts, "lines[].price_excl_tax_excl_discounts")
+
+
+def _line_item(line: _Line) -> LineItem:
+    whole = _before(line)
+    price = whole / line.quantity if line.quantity else whole
+    if price != price.quantize(_PRICE_STEP):
+        price = price.quantize(_PRICE_STEP)
+    product = "".join(ids_of(line.product)[-1:])
+    return LineItem(sku=line.sku or product, quantity=line.quantity, price=price, product_id=product)
+
+
+def _discounts(body: _Body) -> tuple[Discount, ...]:
+    """Vouchers by their code, offers by their name.
+
+    Their amounts are what the prices without tax fall by, also where the shop's prices include tax (seen with
+    a strategy of 20 %).
+    """
+    return tuple(
+        Discount(one.voucher.code if one.voucher else one.name, _money(one.amount, "discounts[].amount"))
+        for one in (*body.voucher_discounts, *body.offer_discounts)
+        if one.amount >= 0
+    )
+
+
+def _phones(body: _Body) -> tuple[Phone, ...]:
+    place = body.shipping_address
+    if place is None or not place.phone_number:
+        return ()
+    return (Phone(place.phone_number, _country(place), "shipping_address.phone_number"),)
+
+
+def _country(place: _Place) -> str:
+    """The link ends in the two letters."""
+    return urlsplit(place.country or "").path.rstrip("/").rpartition("/")[2]
+
+
+def _address(place: _Place | None) -> Address:
+    if place is None:
+        return Address()
+    return Address(
+        first_name=place.first_name,
+        last_name=place.last_name,
+        address1=place.line1,
+        address2=", ".join(part for part in (place.line2, place.line3) if part),
+        city=place.line4,
+        state_code=place.state,
+        country_code=_country(place),
+        postal_code=place.postcode,
+        phone=place.phone_number or "",
+    )
