@@ -184,11 +184,11 @@ def _discounts(body: _Body) -> tuple[Discount, ...]:
     Their amounts are what the prices without tax fall by, also where the shop's prices include tax (seen with
     a strategy of 20 %).
     """
-    return tuple(
+    found = [
         Discount(one.voucher.code if one.voucher else one.name, _money(one.amount, "discounts[].amount"))
         for one in (*body.voucher_discounts, *body.offer_discounts)
-        if one.amount >= 0
-    )
+    ]
+    return tuple(discount for discount in found if discount.amount >= 0)
 
 
 def _phones(body: _Body) -> tuple[Phone, ...]:
