@@ -9,7 +9,7 @@ UV_COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate
 	--quiet --custom-compile-command "make lock"
 
 .DELETE_ON_ERROR:
-.PHONY: setup test lint format types imports pytest soak demo bench lock clean
+.PHONY: setup test lint format types imports pytest soak demo bench live lock clean
 
 setup: $(VENV)/installed
 
@@ -43,6 +43,11 @@ demo: setup
 bench: setup
 	$(BIN)/python -m tests.bench
 
+# Real shops from the package registries, kept in .live: needs node 20, npm and PostgreSQL's programs, and minutes.
+# ARGS="--shops medusa" takes one of them.
+live: setup
+	$(BIN)/python -m tests.live $(ARGS)
+
 # Pins every dependency by version and hash, for CPython from 3.11 on. Keeps the versions that stand in the
 # files; `make lock UPGRADE=--upgrade` takes the newest.
 lock: setup
@@ -51,7 +56,7 @@ lock: setup
 	$(UV_COMPILE) $(UPGRADE) pyproject.toml --extra postgres --group dev -c requirements.lock -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .live build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Debian splits what `python3.11 -m venv` needs into a package of its own. The build backend is installed first:
