@@ -39,7 +39,7 @@ class Vendure(Adapter[configuration.Credentials, configuration.Options]):
     Options = configuration.Options
     traits = Traits(
         title="Vendure",
-        ids="text",
+        ids="integer",  # UUIDs where the shop sets UuidIdStrategy: then the store says hash
         webhooks=True,
         history=True,
         verified="a real Vendure 3.7.3, November 2026",
