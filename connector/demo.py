@@ -205,6 +205,7 @@ class Demo:
         try:
             await asyncio.wait({gone, ready}, return_when=asyncio.FIRST_COMPLETED)
             if not gone.done():
+                self._tell(f"Status page: {_address(log)}/")
                 since = f"{self.shop.clock() - YEARS - timedelta(days=1):%Y-%m-%d}"
                 self._tell(f"The daemon runs. Now: connector backfill --since {since}")
                 backfill = await _start(config, "backfill", "--since", since, "--json", stderr=None)
@@ -286,6 +287,12 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
+
+
+def _address(log: Path) -> str:
+    """Where the daemon says that it listens."""
+    lines = [exact_json.decode(line) for line in log.read_bytes().splitlines() if line.startswith(b"{")]
+    return next((str(line["listen"]) for line in lines if line.get("event") == "daemon.started"), "")
 
 
 def _tail(log: Path) -> str:

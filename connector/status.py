@@ -29,6 +29,15 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime
 
 
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """The order that failed last, and why; ``at`` is when its document was fetched (aware UTC)."""
+
+    ref: str
+    number: str
+    reason: str
+    at: datetime
+
+
 class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One store. ``lag_seconds`` is how long ago its shop was last read, or pushed; times are aware UTC."""
 
@@ -44,6 +53,7 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
     delivered: int
     skipped: dict[str, int]
     failed: int
+    last_failure: Failure | None
     notes: dict[str, int]
     troubles: list[Trouble]
     alarms: list[Alarm]
@@ -51,7 +61,10 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One account's budget: what is used in the running windows, and what may still go."""
+    """One account's budget: what is used in the running windows, and what may still go.
+
+    Of ``day_left``, history leaves ``kept_for_live`` alone.
+    """
 
     name: str
     per_minute: int
@@ -59,6 +72,7 @@ class AccountStatus(msgspec.Struct, frozen=True, kw_only=True):
     minute_used: int
     day_used: int
     day_left: int
+    kept_for_live: int
     limits_seen: dict[str, int]
     troubles: list[Trouble]
 
@@ -184,12 +198,23 @@ def _store(
         position=max((feed.position for feed in feeds if feed.position), default=None),
         lag_seconds=lag,
         skipped=skipped,
+        last_failure=_last_failure(connection, name) if sums["failed"] else None,
         notes=notes,
         troubles=troubles,
         alarms=alarmed,
         light=light,
         **sums,
     )
+
+
+def _last_failure(connection: Connection, store: str) -> Failure | None:
+    row = connection.execute(
+        select(OUTBOX.c.ref, OUTBOX.c.number, OUTBOX.c.reason, OUTBOX.c.fetched_at)
+        .where(OUTBOX.c.store == store, OUTBOX.c.state == "failed")
+        .order_by(OUTBOX.c.fetched_at.desc())
+        .limit(1)
+    ).first()
+    return Failure(ref=row.ref, number=row.number, reason=row.reason, at=row.fetched_at) if row else None
 
 
 def _account(
@@ -207,6 +232,7 @@ def _account(
         minute_used=use.minute,
         day_used=use.day,
         day_left=max(0, left),
+        kept_for_live=min(max(0, left), max(0, math.ceil(limits.per_day * limits.reserve) - use.day_live)),
         limits_seen=quota.limits_seen(connection, name),
         troubles=troubles,
     )

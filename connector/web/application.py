@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from connector.app import App
 from connector.errors import StateError
 from connector.listener import Server, bind, serving
-from connector.web import health, pushes, webhooks
+from connector.web import health, pages, pushes, webhooks
 from connector.web.front import Front, error
 
 log = structlog.get_logger()
@@ -44,7 +44,12 @@ _HEADERS = {
 
 def application(front: Front) -> ASGIApp:
     """The ASGI application, for the listener."""
-    routes: list[BaseRoute] = [*webhooks.routes(front), *pushes.routes(front), *health.routes(front)]
+    routes: list[BaseRoute] = [
+        *webhooks.routes(front),
+        *pushes.routes(front),
+        *health.routes(front),
+        *pages.routes(front),
+    ]
     handlers = {HTTPException: _refused, StateError: _unavailable, ClientDisconnect: _cut_off}
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False  # shops follow no redirect, and it would quote the caller's own Host
