@@ -6,12 +6,12 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import pytest
 import yaml
@@ -22,11 +22,10 @@ from connector.http import Http
 from connector.mapping import Mapped, Mapper
 from connector.order import Document
 from tests.fire.hatchery import Egg, Hatchery, Plugin
-from tests.privy import RunningSandbox
-from tests.shops.woocommerce import Shop
+from tests.privy import RunningSandbox, running_sandbox
 
-KEY, SECRET = "ck_test", "cs_test"
 STORE = "acme"
+TOKEN = "privy_planted_token_5e1f0c"
 LONGEST = 60.0  # seconds; no command of these tests takes nearly as long
 
 
@@ -86,6 +85,29 @@ class Running:
         return found[count - 1]
 
 
+class Front(NamedTuple):
+    """How a platform's stand-in stands in a configuration; credentials in plain, options as they are."""
+
+    platform: str
+    credentials: Mapping[str, str]
+    options: Mapping[str, Any]
+
+
+WOOCOMMERCE = Front(
+    "woocommerce",
+    {"consumer_key": "ck_test", "consumer_secret": "cs_test"},
+    {"authentication": "basic"},
+)
+SHOPIFY = Front("shopify", {"client_id": "client_test", "client_secret": "shpss_test"}, {})
+
+
+class Orders(Protocol):
+    """What the truth needs of a stand-in: its documents by number, those in a trash too."""
+
+    def order(self, id: int) -> dict[str, Any]: ...
+    def all_ids(self) -> list[int]: ...
+
+
 class Program:
     """One operator's folder. ``configuration`` may be changed; ``write`` puts it into its file.
 
@@ -99,13 +121,15 @@ class Program:
         shop: str,
         privy: str,
         token: str,
+        front: Front = WOOCOMMERCE,
         hatchery: Hatchery | None = None,
         plugins: Sequence[Plugin] = (),
     ) -> None:
         self.folder = folder
         self.hatchery = hatchery
         self.plugins = list(plugins)
-        self.variables = {"SHOP_KEY": KEY, "SHOP_SECRET": SECRET, "PRIVY_TOKEN": token}
+        names = {name: f"SHOP_{name.upper()}" for name in front.credentials}
+        self.variables = {"PRIVY_TOKEN": token} | {names[key]: one for key, one in front.credentials.items()}
         self.configuration: dict[str, Any] = {
             "database": "sqlite:///connector.db",
             "listen": "127.0.0.1:0",
@@ -118,10 +142,10 @@ class Program:
             },
             "stores": {
                 STORE: {
-                    "platform": "woocommerce",
+                    "platform": front.platform,
                     "url": shop,
-                    "credentials": {"consumer_key": "${SHOP_KEY}", "consumer_secret": "${SHOP_SECRET}"},
-                    "options": {"authentication": "basic"},
+                    "credentials": {key: f"${{{variable}}}" for key, variable in names.items()},
+                    "options": dict(front.options),
                     "account": "main",
                     "poll": "1s",
                     "mapping": {"default_phone_region": "US"},
@@ -207,7 +231,7 @@ class Program:
 class Truth:
     """What Privy should hold: each order's newest document at the shop, by the program's own mapping."""
 
-    def __init__(self, program: Program, shop: Shop, sandbox: RunningSandbox) -> None:
+    def __init__(self, program: Program, shop: Orders, sandbox: RunningSandbox) -> None:
         self._shop = shop
         self._sandbox = sandbox
         with pytest.MonkeyPatch.context() as patch:
@@ -234,7 +258,7 @@ class Truth:
         """The orders at the shop that Privy does not hold in their newest state, trashed ones too."""
         last = {one.order_id: one.body for one in self._sandbox.arrivals if one.stored}
         wrong = []
-        for number in [*self._shop.ids(), *self._shop.ids("trash")]:
+        for number in self._shop.all_ids():
             sent = _content(last[number]) if number in last else None
             if sent != self.expected(number, told=sent is not None):
                 wrong.append(number)
@@ -247,6 +271,41 @@ class Truth:
             if flow.kind == "Order Placed":
                 counts[flow.order_id] = counts.get(flow.order_id, 0) + 1
         return counts
+
+
+S = TypeVar("S", bound=Orders)
+
+
+@dataclass(frozen=True)
+class World(Generic[S]):
+    """A shop, Privy, and an operator between them."""
+
+    shop: S
+    sandbox: RunningSandbox
+    program: Program
+
+    def truth(self) -> Truth:
+        """What Privy should hold now."""
+        return Truth(self.program, self.shop, self.sandbox)
+
+    def stored(self) -> int:
+        """How many requests Privy has taken."""
+        return sum(one.stored for one in self.sandbox.arrivals)
+
+
+@asynccontextmanager
+async def a_world(shop: S, url: str, folder: Path, front: Front = WOOCOMMERCE) -> AsyncIterator[World[S]]:
+    """A shop served at ``url``, Privy without limits, the operator's ``folder``; no secret may be printed."""
+    async with running_sandbox(per_minute=None, per_day=None, token=TOKEN) as sandbox:
+        program = Program(folder, shop=url, privy=sandbox.base_url, token=TOKEN, front=front)
+        yield World(shop, sandbox, program)
+        printed = program.printed()
+        assert not [secret for secret in (TOKEN, *front.credentials.values()) if secret in printed]
+
+
+async def later_than(moment: datetime) -> None:
+    """Shops date orders to the second: wait until one placed now is surely placed after it."""
+    await until(lambda: datetime.now(UTC).replace(microsecond=0) > moment)
 
 
 def _content(body: str) -> dict[str, Any]:

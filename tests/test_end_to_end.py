@@ -5,35 +5,19 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from connector import exact_json
 from connector.sandbox.faults import Fault
-from tests.privy import RunningSandbox, running_sandbox
-from tests.program import STORE, Program, Truth, until
+from tests.program import STORE, a_world, later_than, until
+from tests.program import World as AnyWorld
 from tests.shops.woocommerce import Key, Shop, serve
 
-TOKEN = "privy_planted_token_5e1f0c"
 LONG_AGO = "2020-01-01"
 
-
-@dataclass(frozen=True)
-class World:
-    """A shop, Privy, and an operator between them."""
-
-    shop: Shop
-    sandbox: RunningSandbox
-    program: Program
-
-    def truth(self) -> Truth:
-        return Truth(self.program, self.shop, self.sandbox)
-
-    def stored(self) -> int:
-        return sum(one.stored for one in self.sandbox.arrivals)
+World = AnyWorld[Shop]
 
 
 @pytest.fixture
@@ -49,16 +33,8 @@ def shop_url(shop: Shop) -> Iterator[str]:
 
 @pytest.fixture
 async def world(shop: Shop, shop_url: str, tmp_path: Path) -> AsyncIterator[World]:
-    async with running_sandbox(per_minute=None, per_day=None, token=TOKEN) as sandbox:
-        program = Program(tmp_path, shop=shop_url, privy=sandbox.base_url, token=TOKEN)
-        yield World(shop, sandbox, program)
-        assert TOKEN not in program.printed()
-        assert "cs_test" not in program.printed()
-
-
-async def later_than(moment: datetime) -> None:
-    """Shops date orders to the second: wait until one placed now is surely placed after it."""
-    await until(lambda: datetime.now(UTC).replace(microsecond=0) > moment)
+    async with a_world(shop, shop_url, tmp_path) as world:
+        yield world
 
 
 # init and check

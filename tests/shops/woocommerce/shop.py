@@ -261,6 +261,10 @@ class Shop:
         with self.lock:
             return sorted(row.id for row in self.listed([status], "id"))
 
+    def all_ids(self) -> list[int]:
+        """Every order that there is, in the trash too."""
+        return [*self.ids(), *self.ids("trash")]
+
     def commit(self) -> None:
         """Makes every pending write visible."""
         with self.lock:
