@@ -33,7 +33,7 @@ CONNECT_SECONDS = 10.0
 MOST_CONNECTIONS = 200
 READ_SECONDS = 60.0  # real shops answer a page of 100 orders in seconds; 5 s is known to be too short
 MAX_RETRY_AFTER = 24 * 3600.0
-_PART = 1024 * 1024
+_PART = 256 * 1024  # bytes of a download that are written at once
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -25,7 +25,7 @@ from connector.adapter import History, Page
 from connector.errors import Unavailable
 from connector.http import refusal
 
-PAGE = 200  # orders of a report that are handed on at once
+PAGE = 100  # orders of a report that are handed on at once
 MOST_TRIES = 3  # operations that are started for one history
 FIRST_LOOK = 1.0  # seconds after the start
 LOOK = 5.0  # seconds between looks at an operation under way

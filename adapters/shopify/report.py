@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any, BinaryIO
+from weakref import finalize
 
 import msgspec
 
@@ -21,11 +22,11 @@ from connector import exact_json
 from connector.errors import Unavailable
 from connector.order import Document
 
-_BATCH = 5000  # rows of the index that are written at once
+_BATCH = 2000  # rows of the index that are written at once
 _TABLES = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
-PRAGMA cache_size = -4000;
+PRAGMA cache_size = -1000;
 CREATE TABLE parent (number INTEGER PRIMARY KEY, id INTEGER, place INTEGER, size INTEGER);
 CREATE TABLE child (id INTEGER, place INTEGER, size INTEGER, PRIMARY KEY (id, place)) WITHOUT ROWID;
 """
@@ -50,15 +51,11 @@ class Report:
     """One report. ``file`` is to be filled, then ``index`` called once. Not for two threads at a time."""
 
     def __init__(self) -> None:
-        self.file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        self.file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - see close
         self._index = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._index.executescript(_TABLES)
         self.orders = 0
-
-    def close(self) -> None:
-        """Forget it all."""
-        self._index.close()
-        self.file.close()
+        self.close = finalize(self, _close, self.file, self._index)  # also when nobody holds it any more
 
     def index(self) -> None:
         """Find out where each order and each of its lines stands. Raises Unavailable for a broken report."""
@@ -114,6 +111,11 @@ class Report:
         self._index.execute("COMMIT")
         parents.clear()
         children.clear()
+
+
+def _close(file: BinaryIO, index: sqlite3.Connection) -> None:
+    index.close()
+    file.close()
 
 
 def _number(gid: str) -> int:
