@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import socket
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from threading import Thread
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
-import uvicorn
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.shops.medusa.server import KEY, app
 from tests.shops.medusa.shop import Shop
+from tests.shops.serving import Abort, serve
 
 ANSWERS: dict[str, Response] = {
     "refused key": JSONResponse({"message": "Unauthorized"}, 401),
@@ -39,7 +39,9 @@ class MedusaStandIn:
         self.shop = shop
         self.url = ""
         self.fault = ""
-        self.reset: Callable[[Any], None] = lambda client: None
+        self.most = 100_000  # rows of a page, whatever the limit says
+        self.ignored = re.compile("(?!)")  # parameters that are passed over
+        self.abort: Abort = lambda scope: None
         self._app = app(shop)
 
     def place(self, orders: int, *, same_second: bool = False) -> list[str]:
@@ -70,34 +72,28 @@ class MedusaStandIn:
         if self.fault in ANSWERS:
             await ANSWERS[self.fault](scope, receive, send)
         elif self.fault == "reset connection":
-            self.reset(scope["client"])
+            self.abort(scope)
         elif self.fault == "silence":
             await asyncio.Event().wait()
         else:
-            await self._app(scope, receive, send)
+            pairs = [
+                pair for pair in parse_qsl(scope["query_string"]) if not self.ignored.search(pair[0].decode())
+            ]
+            pairs = [
+                (name, b"%d" % min(int(value), self.most) if name == b"limit" else value)
+                for name, value in pairs
+            ]
+            await self._app({**scope, "query_string": urlencode(pairs).encode()}, receive, send)
 
 
 @contextmanager
 def stand_in() -> Iterator[MedusaStandIn]:
     """A shop without orders."""
     shop = MedusaStandIn(Shop())
-    server = uvicorn.Server(
-        uvicorn.Config(shop, log_config=None, access_log=False, lifespan="off", ws="none", loop="asyncio")
-    )
 
-    def reset(client: Any) -> None:
-        for connection in server.server_state.connections:
-            if connection.transport.get_extra_info("peername") == tuple(client):
-                connection.transport.abort()
+    def application(abort: Abort) -> ASGIApp:
+        shop.abort = abort
+        return shop
 
-    shop.reset = reset
-    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-    shop.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    thread = Thread(target=server.run, args=([listener],), name="medusa", daemon=True)
-    thread.start()
-    try:
+    with serve(application) as shop.url:
         yield shop
-    finally:
-        server.force_exit = server.should_exit = True
-        thread.join()
-        listener.close()

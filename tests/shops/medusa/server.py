@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from email.utils import format_datetime
 from operator import ge, gt, le, lt
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.shops.medusa.shop import Shop
@@ -36,12 +37,14 @@ _ID = re.compile(r"id(\[\d*\])?")
 def app(shop: Shop) -> Starlette:
     """The server's application."""
 
-    def guarded(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
-        def endpoint(request: Request) -> Response:
+    def guarded(answer: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
             scheme, _, code = request.headers.get("authorization", "").partition(" ")
             if scheme.lower() != "basic" or b64decode(code).decode() != f"{KEY}:":
                 return JSONResponse({"message": "Unauthorized"}, 401)
-            return answer(request)
+            response = answer(request)
+            response.headers["date"] = format_datetime(shop.now(), usegmt=True)
+            return response
 
         return endpoint
 
@@ -65,7 +68,6 @@ def app(shop: Shop) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/health", lambda request: PlainTextResponse("OK")),
             Route("/admin/orders", guarded(orders)),
             Route("/admin/orders/{ref}", guarded(order)),
             Route("/admin/payments", guarded(payments)),

@@ -19,6 +19,7 @@ class Shop:
     def __init__(self) -> None:
         self.orders: dict[str, dict[str, Any]] = {}
         self.before_request: Callable[[], None] = lambda: None
+        self.orphans: list[str] = []  # when payments of carts moved
         self.requests: list[str] = []
         self._last = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -64,7 +65,15 @@ class Shop:
 
     def payments(self) -> list[dict[str, Any]]:
         """Every payment, with its collection and order."""
-        return [
+        carts: list[dict[str, Any]] = [
+            {
+                "id": f"pay_cart_{number}",
+                "updated_at": time,
+                "payment_collection": {"updated_at": time, "order": None},
+            }
+            for number, time in enumerate(self.orphans)
+        ]
+        return carts + [
             {
                 **payment,
                 "payment_collection": {
