@@ -42,16 +42,20 @@ _HEADERS = {
 }
 
 
-def application(front: Front) -> ASGIApp:
-    """The ASGI application, for the listener."""
-    routes: list[BaseRoute] = [
+def routes(front: Front) -> list[BaseRoute]:
+    """Those of every part."""
+    return [
         *webhooks.routes(front),
         *pushes.routes(front),
         *health.routes(front),
         *pages.routes(front),
     ]
+
+
+def application(front: Front) -> ASGIApp:
+    """The ASGI application, for the listener."""
     handlers = {HTTPException: _refused, StateError: _unavailable, ClientDisconnect: _cut_off}
-    app = Starlette(routes=routes, exception_handlers=handlers)
+    app = Starlette(routes=routes(front), exception_handlers=handlers)
     app.router.redirect_slashes = False  # shops follow no redirect, and it would quote the caller's own Host
     return _Guard(app)
 
