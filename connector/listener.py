@@ -168,12 +168,14 @@ class _Connection(H11Protocol):
 
     def _make_room(self) -> None:
         waiting = [
-            (one._since, one.transport)
+            (one._since, one)
             for one in self.connections
             if isinstance(one, _Connection) and one._since is not None
         ]
         if waiting:
-            min(waiting, key=itemgetter(0))[1].abort()
+            longest = min(waiting, key=itemgetter(0))[1]
+            longest._settle()  # it stays in the set until the loop's next turn, and must not be chosen again
+            longest.transport.abort()
 
     def _look(self) -> None:
         """A head that has begun to come must come to its end in time, however its bytes are spread."""
