@@ -53,7 +53,10 @@ class App:
             raise
         for name, settings in self.settings.stores.items():
             adapter = registry.adapter(settings.platform)(
-                url=settings.url, credentials=settings.credentials, options=settings.options, http=self.http
+                url=settings.url,
+                credentials=settings.credentials,
+                options=settings.options,
+                http=self.http.shared(),
             )
             self.shops[name] = Shop(
                 name=name,

@@ -150,7 +150,7 @@ async def look(
     for start in range(0, len(refs), size):
         for ref in await _look_at_some(shop, refs[start : start + size], feed, force, pace):
             async with shop.lock:
-                fetched_at = shop.clock.now()
+                sent, fetched_at = shop.adapter.http.sent, shop.clock.now()
                 try:
                     document = await shop.adapter.fetch(ref)
                 except Hidden as error:
@@ -163,8 +163,13 @@ async def look(
                 unknown.append(ref)
             else:
                 shop.took(taken)
-            await asyncio.sleep(pace)
+            await rest(shop, sent, pace)
     return unknown
+
+
+async def rest(shop: Shop, sent: int, pace: float, least: float = 0.0) -> None:
+    """Keep ``pace`` seconds for each request that was made since there had been ``sent`` of them."""
+    await asyncio.sleep(max(least, pace * (shop.adapter.http.sent - sent)))
 
 
 async def _look_at_some(
@@ -175,7 +180,7 @@ async def _look_at_some(
         await _verify(shop)
         if len(refs) == 1:
             return refs
-        fetched_at = shop.clock.now()
+        sent, fetched_at = shop.adapter.http.sent, shop.clock.now()
         found = await shop.adapter.fetch_many(refs)
 
         def keep(connection: Connection, now: datetime, steady: float) -> outbox.Accepted:
@@ -185,7 +190,7 @@ async def _look_at_some(
 
         taken = await shop.db.run(keep, shop.clock.now(), shop.clock.steady())
     shop.took(taken)
-    await asyncio.sleep(pace)
+    await rest(shop, sent, pace)
     brought = {document.ref for document in found}
     return [ref for ref in refs if ref not in brought]
 

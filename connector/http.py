@@ -82,10 +82,17 @@ class Http:
         self, *, transport: httpx.AsyncBaseTransport | None = None, read_seconds: float = READ_SECONDS
     ) -> None:
         """``transport`` for recordings; ``read_seconds`` is the longest silence of the other side."""
+        self.sent = 0  # requests so far, for whoever keeps a distance between them
         self._transport = transport or AiohttpTransport(client=_session, verify=_trusted())
         self._extensions = {
             "timeout": {"connect": CONNECT_SECONDS, "read": read_seconds, "write": read_seconds, "pool": None}
         }
+
+    def shared(self) -> Http:
+        """A client on the same connections with a count of its own; not to be closed."""
+        one = Http(transport=self._transport)
+        one._extensions = self._extensions
+        return one
 
     async def __aenter__(self) -> Self:
         return self
@@ -113,6 +120,7 @@ class Http:
         connection was never made.
         """
         place = _without_query(url)
+        self.sent += 1
         try:
             async with asyncio.timeout(deadline):
                 # Straight through httpx's transport: its client's cookies, redirects and merging of what we

@@ -6,7 +6,6 @@ webhooks and late indexes miss things. An order that stands as it was costs Priv
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -15,7 +14,7 @@ from sqlalchemy import Connection, select
 
 from connector import outbox
 from connector.adapter import History, Page
-from connector.feeds import Shop, as_of, look, take
+from connector.feeds import Shop, as_of, look, rest, take
 from connector.outbox import OUTBOX
 
 
@@ -57,7 +56,7 @@ async def reconcile(shop: Shop, since: datetime, until: datetime, *, pace: float
     more = True
     while more:
         async with shop.lock:
-            fetched_at = shop.clock.now()
+            sent, fetched_at = shop.adapter.http.sent, shop.clock.now()
             page = await shop.page(History(since=since, until=until, cursor=cursor))
             taken = await shop.db.run(_take, shop, page, as_of(page, fetched_at))
         shop.took(taken)
@@ -65,7 +64,7 @@ async def reconcile(shop: Shop, since: datetime, until: datetime, *, pace: float
         listed.update(document.ref for document in page.documents)
         cursor, more = page.cursor, page.more
         if more:
-            await asyncio.sleep(max(pace, page.wait))
+            await rest(shop, sent, pace, page.wait)
     gone = await shop.db.run(_unlisted, shop.name, since, until, listed)
     await look(shop, gone, "reconcile", pace=pace)
     return await shop.db.run(_sum, shop.name, since, until, listed, brought_in, len(gone))
