@@ -201,7 +201,7 @@ def accept(
     unchanged = stale = waiting = 0
     for version in versions:
         row = rows.get(version.ref)
-        if row is not None and (version.changed_at, version.fetched_at) < (row.changed_at, row.fetched_at):
+        if row is not None and _older(version, row, now):
             stale += 1
             results.append(_result(version, "stale"))
             if version.hash != row.hash:
@@ -264,6 +264,13 @@ def accept(
         unchanged=unchanged,
         stale=stale,
     )
+
+
+def _older(version: Version, row: Row[Any], now: datetime) -> bool:
+    """Whether what is known is newer. A time of ours that lies ahead is from before the clock was set back."""
+    if version.changed_at != row.changed_at:
+        return bool(version.changed_at < row.changed_at)
+    return bool(version.fetched_at < row.fetched_at <= now)
 
 
 def _same(row: Row[Any], version: Version, state: str) -> bool:

@@ -72,6 +72,7 @@ def test_the_later_change_wins_whatever_comes_in_last(state: State) -> None:
 def test_of_equal_changes_the_later_fetched_wins(state: State) -> None:
     silent = version("1", total=96, fetched_at=NOW + MINUTE)
     state.accept(version("1"))
+    state.clock.forward(60)
     assert state.accept(silent).changed == ["1"]
     assert state.accept(version("1")).stale == 1
     assert state.row("1").hash == silent.hash
@@ -82,6 +83,12 @@ def test_replay_does_not_send_an_older_state(state: State) -> None:
     state.accept(newer)
     assert state.accept(version("1"), force=True).stale == 1
     assert state.row("1").hash == newer.hash
+
+
+def test_a_clock_that_was_set_back_makes_no_silent_change_stale(state: State) -> None:
+    state.accept(version("1"))
+    state.clock.forward(-3 * 3600)
+    assert state.accept(version("1", total=96, fetched_at=state.clock.now())).changed == ["1"]
 
 
 def test_a_state_from_between_two_equal_ones_is_stale(state: State) -> None:
