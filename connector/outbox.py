@@ -267,7 +267,7 @@ def accept(
 
 
 def _older(version: Version, row: Row[Any], now: datetime) -> bool:
-    """Whether what is known is newer. A time of ours that lies ahead is from before the clock was set back."""
+    """Whether what is known is newer. A time of ours that lies ahead: the clock was set back."""
     if version.changed_at != row.changed_at:
         return bool(version.changed_at < row.changed_at)
     return bool(version.fetched_at < row.fetched_at <= now)
