@@ -151,12 +151,17 @@ def configured(settings: PageSettings) -> bool:
     return settings.password_hash is not None or settings.token is not None
 
 
+def closed(settings: Settings) -> str:
+    """Why the page is closed to everybody, in words; empty when it is not."""
+    if configured(settings.page) or is_loopback(settings.address[0]):
+        return ""
+    return CLOSED.format(listen=settings.listen)
+
+
 def refusal(request: Request, settings: Settings) -> str:
     """Why nobody may look this way, in words; empty when somebody may."""
-    if configured(settings.page):
-        return ""
-    if not is_loopback(settings.address[0]):
-        return CLOSED.format(listen=settings.listen)
+    if configured(settings.page) or closed(settings):
+        return closed(settings)
     return "" if _straight_from_here(request) else NOT_LOCAL.format(listen=settings.listen)
 
 
@@ -216,8 +221,9 @@ def _scheme(request: Request) -> str:
     return request.headers.get("x-forwarded-proto", "").partition(",")[0].strip() or request.url.scheme
 
 
-def _hosts(request: Request) -> tuple[str, ...]:
-    return (request.headers.get("host", ""), request.headers.get("x-forwarded-host", ""))
+def _hosts(request: Request) -> list[str]:
+    told = (request.headers.get(name) for name in ("host", "x-forwarded-host"))
+    return [host for host in told if host]
 
 
 def _cookie(request: Request) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,9 +12,11 @@ from starlette.routing import BaseRoute, Route
 
 from connector import explain, failures
 from connector.web import charts, html, sign_in, views
-from connector.web.access import Viewer
+from connector.web.access import Viewer, closed
 from connector.web.desk import Desk, Form, back_to
 from connector.web.front import Front
+
+log = structlog.get_logger()
 
 ASK_AGAIN = 100  # acting on more orders than this at once is asked for again
 LISTED = 200  # orders of a group that are shown
@@ -24,6 +27,8 @@ MEDIA = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", 
 
 def routes(front: Front) -> list[BaseRoute]:
     """For browsers; all of it works without JavaScript."""
+    if why := closed(front.app.settings):
+        log.warning("page.closed", why=why)
     desk = Desk(front)
     glance = views.Glance()
     files = {file.name: file for file in html.STATIC.iterdir()}
