@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -75,14 +75,9 @@ def take_in(
     fetched_at = arrived_at + len(bodies) * MOMENT
     taken = take(connection, shop, documents, feed, fetched_at, now, steady)
     cursors.move(connection, shop.name, FEED, "", None, now)
+    newest = {one.ref: one for one in sorted(documents, key=lambda one: one.changed_at)}
     results = {result.ref: result for result in taken.results}
-    each = [
-        _arrival(results[one.ref])
-        if isinstance(one, Document)
-        else Arrival(order="", state="refused", reason=str(one))
-        for one in found
-    ]
-    return Arrivals(each, taken)
+    return Arrivals([_arrival(one, newest, results) for one in found], taken)
 
 
 def pushed_adapter(shop: Shop) -> PushedAdapter[Any, Any]:
@@ -109,7 +104,14 @@ def _documents(
     return found
 
 
-def _arrival(result: outbox.Result) -> Arrival:
+def _arrival(
+    one: Document | BadOrder, newest: Mapping[str, Document], results: Mapping[str, outbox.Result]
+) -> Arrival:
+    if isinstance(one, BadOrder):
+        return Arrival(order="", state="refused", reason=str(one))
+    if newest[one.ref] is not one:
+        return Arrival(order=one.ref, state="stale", reason="a newer state of the order came with it")
+    result = results[one.ref]
     state = WORDS.get(result.outcome, result.outcome)
     if result.outcome in ("unchanged", "stale") and result.reason:
         state = "skipped" if result.rule else "failed"

@@ -10,13 +10,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 
 import click
 
 from connector.errors import ConfigError, ConnectorError, UsageError
 
-# Command, its short help; the module connector.commands.<command> holds a click command of that name.
+# Command, its short help; the module connector.commands.<command> holds a click command of that name (with a
+# "_" where that is a word of Python's own).
 COMMANDS = {
     "run": "The daemon: poll, deliver, until it is told to stop.",
     "reload": "Make the running daemon read its configuration again.",
@@ -31,6 +33,7 @@ COMMANDS = {
     "replay": "Send orders again, though unchanged.",
     "webhooks": "List, register or remove the shop's webhook subscriptions.",
     "health": "Ask the running daemon how it is.",
+    "import": "Orders from a file, for a store whose orders are pushed.",
     "adopt": "Accept that a shop has moved to another address.",
     "forget": "Purge a buyer's data held here.",
     "password": "Hash a password for the status page.",
@@ -72,7 +75,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         with _thriftily():
-            command = getattr(import_module(f"connector.commands.{cmd_name}"), cmd_name)
+            name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+            command = getattr(import_module(f"connector.commands.{name}"), name)
         assert isinstance(command, click.Command)
         return command
 

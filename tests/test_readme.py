@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
 
-from connector.cli import COMMANDS
+from connector.cli import COMMANDS, connector
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -26,8 +25,8 @@ def test_every_file_that_it_names_exists(path: str) -> None:
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_every_command_stands_in_it_and_can_be_loaded(command: str) -> None:
     assert re.search(rf"`{command}\b", README)
-    loaded = getattr(import_module(f"connector.commands.{command}"), command)
-    assert isinstance(loaded, click.Command)
+    loaded = connector.get_command(click.Context(connector), command)
+    assert loaded is not None
     assert loaded.name == command
     assert loaded.help
 

@@ -1,0 +1,255 @@
+"""``connector import``: orders from a file."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+from sqlalchemy import Connection
+
+from connector import outbox
+from connector.app import App
+from connector.arrivals import MOMENT, Arrivals, pushed_adapter, take_in
+from connector.commands.frame import as_json_option, print_json, with_app
+from connector.commands.moments import Moment
+from connector.errors import BadOrder, UsageError
+from connector.feeds import Shop
+from connector.order_files import Entry, OrderFile
+from connector.ownership import daemon_pid
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+BATCH = 100  # orders of one transaction
+BREATH = 0.02  # seconds after each in which a daemon can have the database
+MOST_FAULTS = 1000  # are kept for --json; all are printed
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """What is wrong with an order of the file. Only one with an ``order`` is kept, as failed."""
+
+    line: int
+    order: str
+    reason: str
+
+
+class Import(msgspec.Struct, kw_only=True):
+    """What became of a file. ``live`` and ``history`` wait to be sent; ``left_out`` could not be kept."""
+
+    store: str
+    as_of: datetime
+    dry_run: bool
+    read: int = 0
+    live: int = 0
+    history: int = 0
+    unchanged: int = 0
+    stale: int = 0
+    skipped: dict[str, int] = {}
+    failed: int = 0
+    left_out: int = 0
+    faults: list[Fault] = []
+
+
+@click.command("import")
+@click.argument("store")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Say what would become of the orders; keep nothing.")
+@click.option(
+    "--as-of",
+    type=Moment(),
+    help="When the file was written (UTC): what was pushed later is newer. Default: its modification time.",
+)
+@as_json_option
+@click.pass_obj
+def import_(
+    config: Path | None, store: str, file: Path, dry_run: bool, as_of: datetime | None, as_json: bool
+) -> None:
+    """Bring orders of FILE (- for standard input) into STORE, whose orders are pushed.
+
+    JSON Lines (an order a line) or CSV (a header; billing.city is a key in another, and rows with the same id
+    that follow each other give lines[].sku an element each); also compressed with gzip. The same file
+    again costs nothing, so after Ctrl-C just start anew. Exits 1 when an order has a fault; the rest goes on.
+    """
+    with _opened(file) as source:
+        done = with_app(config, lambda app: _bring(app, app.shop(store), source, file, dry_run, as_of))
+    if as_json:
+        print_json(done)
+    else:
+        _show(done, file)
+    sys.exit(1 if done.failed or done.left_out else 0)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[io.RawIOBase]:
+    if str(file) == "-":
+        yield io.FileIO(sys.stdin.fileno(), closefd=False)
+        return
+    try:
+        with file.open("rb", buffering=0) as source:
+            yield source
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from None
+
+
+async def _bring(
+    app: App, shop: Shop, source: io.RawIOBase, file: Path, dry_run: bool, as_of: datetime | None
+) -> Import:
+    adapter = pushed_adapter(shop)
+    now = app.clock.now()
+
+    def key(body: dict[str, object]) -> str:
+        try:
+            return adapter.document(body, now).ref
+        except BadOrder:
+            return ""
+
+    size = None
+    if str(file) != "-":
+        told = file.stat()
+        size, as_of = told.st_size, as_of or datetime.fromtimestamp(told.st_mtime, UTC)
+    done = Import(store=shop.name, as_of=min(as_of or now, now), dry_run=dry_run)
+    orders = OrderFile(source, key)
+
+    async def take(batch: list[Entry]) -> None:
+        if orders.whole:
+            batch = await _not_seen(
+                app, shop, done, file, [(key(entry.body or {}), entry) for entry in batch]
+            )
+        await _take(app, shop, done, file, batch)
+
+    daemon = daemon_pid(app.db.path) if app.db.path else None
+    with _bar() as bar:
+        task = bar.add_task(file.name, total=size, tail="") if bar else None
+        batch: list[Entry] = []
+        for entry in orders:
+            if entry.body is None:
+                _left_out(done, file, entry.line, entry.fault)
+            else:
+                batch.append(entry)
+            if len(batch) == BATCH:
+                await take(batch)
+                batch = []
+                if bar and task is not None:
+                    rate = done.read / max(bar.tasks[task].elapsed or 0.0, 0.1)
+                    position = orders.position if size is not None else None
+                    bar.update(task, completed=position, tail=f"{done.read} orders, {rate:.0f}/s")
+                await asyncio.sleep(BREATH if daemon else 0)
+        await take(batch)
+    if not dry_run:
+        _say_who_delivers(done, daemon)
+    return done
+
+
+async def _not_seen(
+    app: App, shop: Shop, done: Import, file: Path, batch: list[tuple[str, Entry]]
+) -> list[Entry]:
+    """The orders of which no rows came before in this file: these would pass for all of its rows."""
+    rows = await app.db.run(outbox.known, shop.name, [ref for ref, _ in batch])
+    now = done.as_of + done.read * MOMENT
+    seen = {ref for ref, row in rows.items() if done.as_of < row.fetched_at <= now}
+    fresh: list[Entry] = []
+    for ref, entry in batch:
+        if ref and ref in seen:
+            reason = "this order has rows in another place of the file, too; sort the file by order"
+            _left_out(done, file, entry.line, reason)
+        else:
+            fresh.append(entry)
+        seen.add(ref)
+    return fresh
+
+
+async def _take(app: App, shop: Shop, done: Import, file: Path, batch: list[Entry]) -> None:
+    """One transaction. An order's place in the file is a part of its version, so a second time is no news."""
+    as_of = done.as_of + done.read * MOMENT
+
+    def work(connection: Connection) -> Arrivals:
+        trial = connection.begin_nested()
+        arrivals = take_in(connection, shop, [entry.body for entry in batch], "import", as_of)
+        trial.rollback() if done.dry_run else trial.commit()
+        return arrivals
+
+    arrivals = await app.db.run(work)
+    done.read += len(batch)
+    skipped = Counter(done.skipped)
+    for entry, one in zip(batch, arrivals.each, strict=True):
+        match one.state:
+            case "accepted":
+                done.live += one.lane == "live"
+                done.history += one.lane == "history"
+            case "unchanged":
+                done.unchanged += 1
+            case "stale":
+                done.stale += 1
+            case "skipped":
+                skipped[one.rule] += 1
+            case "failed":
+                done.failed += 1
+                _tell(done, file, Fault(entry.line, one.order, one.reason))
+            case _:
+                _left_out(done, file, entry.line, one.reason)
+    done.skipped = dict(skipped)
+
+
+def _left_out(done: Import, file: Path, line: int, reason: str) -> None:
+    done.left_out += 1
+    _tell(done, file, Fault(line, "", reason))
+
+
+def _tell(done: Import, file: Path, fault: Fault) -> None:
+    if len(done.faults) < MOST_FAULTS:
+        done.faults.append(fault)
+    order = f"order {fault.order}: " if fault.order else ""
+    click.echo(f"{file}:{fault.line}: {order}{fault.reason}", err=True)
+
+
+def _say_who_delivers(done: Import, daemon: int | None) -> None:
+    if done.live + done.history:
+        who = (
+            f"The daemon (process {daemon}) delivers"
+            if daemon
+            else "connector run, or connector sync, delivers"
+        )
+        click.echo(f"{who} what waits.", err=True)
+
+
+def _show(done: Import, file: Path) -> None:
+    waits = "would wait" if done.dry_run else "wait"
+    click.echo(f"{file}: {done.read + done.left_out} orders, as they were {done.as_of:%Y-%m-%d %H:%M:%S}Z")
+    click.echo(
+        f"  {done.live + done.history} {waits} to be sent: {done.history} as history (no message "
+        f"can be sent), {done.live} as live (they can write to their buyers)"
+    )
+    click.echo(f"  {done.unchanged} unchanged, {done.stale} older than what is known")
+    for rule, count in sorted(done.skipped.items()):
+        click.echo(f"  {count} skipped by rule {rule}")
+    if done.failed:
+        kept = "would fail" if done.dry_run else "failed and are kept; see: connector failed list"
+        click.echo(f"  {done.failed} {kept}")
+    if done.left_out:
+        click.echo(f"  {done.left_out} left out: correct them and import the file again")
+
+
+def _bar() -> AbstractContextManager[Progress | None]:
+    """A progress bar on stderr; none where nobody looks."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TextColumn("{task.fields[tail]}"),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=Console(stderr=True), refresh_per_second=4)
