@@ -175,6 +175,7 @@ class Program:
         variables = {"PATH": os.environ["PATH"], **self.variables}
         if self.hatchery is not None:
             out.touch()
+            err.touch()
             egg = Egg(
                 arguments=arguments,
                 folder=str(self.folder),
@@ -294,10 +295,14 @@ class World(Generic[S]):
 
 
 @asynccontextmanager
-async def a_world(shop: S, url: str, folder: Path, front: Front = WOOCOMMERCE) -> AsyncIterator[World[S]]:
+async def a_world(
+    shop: S, url: str, folder: Path, front: Front = WOOCOMMERCE, hatchery: Hatchery | None = None
+) -> AsyncIterator[World[S]]:
     """A shop served at ``url``, Privy without limits, the operator's ``folder``; no secret may be printed."""
     async with running_sandbox(per_minute=None, per_day=None, token=TOKEN) as sandbox:
-        program = Program(folder, shop=url, privy=sandbox.base_url, token=TOKEN, front=front)
+        program = Program(
+            folder, shop=url, privy=sandbox.base_url, token=TOKEN, front=front, hatchery=hatchery
+        )
         yield World(shop, sandbox, program)
         printed = program.printed()
         assert not [secret for secret in (TOKEN, *front.credentials.values()) if secret in printed]

@@ -29,6 +29,8 @@ ROOT = Path(__file__).parents[2]
 PRELOADED = (
     "connector.cli",
     *(f"connector.commands.{name}" for name in ("run", "backfill", "sync", "status", "reconcile", "forget")),
+    *(f"connector.commands.{name}" for name in ("check", "preview", "webhooks")),
+    "adapters.shopify",
     "adapters.woocommerce",
     "alembic.command",
     "connector.migrations",

@@ -60,7 +60,7 @@ class Bulk:
         self._operations: dict[int, Operation] = {}
         self._ends: deque[tuple[str, str | None, bool]] = deque()
         self.held = False
-        self.looks = 1  # how often it is still seen running
+        self.looks = 1  # how often it is seen running
         self.url = ""
         self.fetched = 0
         self.chunk = 64 * 1024
@@ -109,12 +109,11 @@ class Bulk:
             return None
         if operation.status == "CREATED":
             operation.status = "RUNNING"
-        elif operation.status == "CANCELING":
-            self._end(operation)
-        elif operation.status == "RUNNING" and not self.held:
+        elif operation.status == "RUNNING":
             operation.looks += 1
-            if operation.looks >= self.looks:
-                self._end(operation)
+        done = operation.status == "RUNNING" and operation.looks >= self.looks and not self.held
+        if done or operation.status == "CANCELING":
+            self._end(operation)
         return self._document(operation)
 
     def cancel(self, id: int) -> Document | None:

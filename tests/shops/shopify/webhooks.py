@@ -197,6 +197,8 @@ class Webhooks:
         resource = topic.partition("/")[0]
         if topic == "orders/delete":
             return {"id": order.id}
+        if topic == "orders/edited":
+            return {"order_edit": {"id": order.id + 5, "order_id": order.id, "notify_customer": False}}
         if resource == "orders":
             return rest_order(order)
         if resource in ("refunds", "order_transactions"):
