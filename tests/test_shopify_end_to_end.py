@@ -11,6 +11,7 @@ import pytest
 from tests.fire.hatchery import Hatchery, hatchery
 from tests.program import SHOPIFY, STORE, World, a_world, later_than, until
 from tests.shops.shopify import Bucket, Shop, serve
+from tests.shops.shopify.catalogue import EVERYDAY
 
 LONG_AGO = "2020-01-01"
 SECRET = "shpss_test"
@@ -156,7 +157,7 @@ async def test_a_bulk_backfill_killed_in_the_middle_ends_whole_and_writes_to_nob
     world: World[Shop],
 ) -> None:
     shop, program = world.shop, world.program
-    kinds = ("card", "code", "automatic", "draft", "included", "currencies", "guest", "pos", "test", "long")
+    kinds = [*EVERYDAY[:7], "pos", "test", "long"]
     shop.seed(150, until="2026-03-01T00:00:00+00:00", step=3600, kinds=kinds)
     for number in shop.ids()[:40:4]:
         shop.fulfil(number)

@@ -27,7 +27,7 @@ SCOPES = frozenset(
 WINDOW = timedelta(days=60)
 TOKEN_SECONDS = 86_399
 DEEPEST = 25_000
-VERSIONS = ("2026-01", "2026-04", "2026-07", "2026-10")  # supported in November 2026
+VERSIONS: tuple[str, ...] = ("2026-01", "2026-04", "2026-07", "2026-10")  # supported in November 2026
 CONTROLS = frozenset(
     {
         "add", "seed", "pay", "capture", "fulfil", "carrier", "refund", "cancel", "edit", "touch", "consent",
@@ -57,7 +57,7 @@ class Shop:
         self.grant_failure = ""  # such as shop_not_permitted
         self.tokens: dict[str, datetime | None] = {"shpat_test": None}  # with the end of their life
         self.granted = 0
-        self.versions = VERSIONS
+        self.versions: tuple[str, ...] = VERSIONS
         self.clock = Clock()
         self.bucket = bucket or Bucket()
         self.latency = 0.0
