@@ -31,7 +31,7 @@ imports: setup
 
 # ARGS goes to pytest: make pytest ARGS="-k outbox"
 pytest: setup
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 # The long versions of the tests under fire: half an hour.
 soak: setup
