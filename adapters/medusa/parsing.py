@@ -79,6 +79,8 @@ def parse(document: Document) -> Order:
         raise BadOrder("id", "is not the id under which the shop listed the order")
     words = Words(*(_text(body.get(name)) for name in ("status", "payment_status", "fulfillment_status")))
     currency = _currency(body)
+    if not isinstance(body.get("items"), list):  # they are always there: without them nothing was sold
+        raise BadOrder("items", "is not a list")
     lines = [line for line in _rows(body, "items") if _quantity(line)]
     shipping = [each for each in _rows(body, "shipping_methods") if not _of_return(each)]
     goods = [_charge(line, "items[]", line.get("unit_price"), _quantity(line)) for line in lines]

@@ -30,12 +30,13 @@ def main() -> int:
         default=HERE.parents[1] / ".live",
         help="keeps what was installed (default: .live)",
     )
+    parser.add_argument("--record", action="store_true", help="keep recordings for make test")
     arguments = parser.parse_args()
     chosen = [name for name in arguments.shops.split(",") if name]
     unknown = [name for name in chosen if name not in SHOPS]
     if unknown:
         parser.error(f"no such shop: {', '.join(unknown)}")
-    results = [asyncio.run(_prove(name, arguments.folder)) for name in chosen]
+    results = [asyncio.run(_prove(name, arguments.folder, arguments.record)) for name in chosen]
     console = Console(width=150)
     console.print(_overview(results), _latencies(results))
     for result in results:
@@ -44,7 +45,7 @@ def main() -> int:
     return 1 if any(result.faults for result in results) else 0
 
 
-async def _prove(name: str, folder: Path) -> Result:
+async def _prove(name: str, folder: Path, keep: bool) -> Result:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(
@@ -55,7 +56,7 @@ async def _prove(name: str, folder: Path) -> Result:
     work = shop.folder / "connector"  # kept, to look at afterwards
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
-    return await prove(shop, work)
+    return await prove(shop, work, keep=keep)
 
 
 def _overview(results: list[Result]) -> Table:
@@ -66,6 +67,7 @@ def _overview(results: list[Result]) -> Table:
         "Order Placed started": [str(one.placed_flows) for one in results],
         "steps of the merchant": [str(one.steps) for one in results],
         "calls to Privy": [str(one.calls) for one in results],
+        "requests to the shop a minute": [f"{one.per_minute:.0f}" for one in results],
         "requests of the sweep in its busiest minute": [str(one.sweep_per_minute) for one in results],
         "differences and broken promises": [str(len(one.faults)) for one in results],
     }
@@ -77,12 +79,22 @@ def _overview(results: list[Result]) -> Table:
 
 
 def _latencies(results: list[Result]) -> Table:
-    table = Table("shop", "step", "times", "median s", "slowest s", "allowed s", title="From a step to Privy")
+    table = Table(
+        "shop",
+        "step",
+        "moves the order's time",
+        "times",
+        "median s",
+        "slowest s",
+        "allowed s",
+        title="From a step to Privy",
+    )
     for result in results:
         for step, seconds in result.latency.items():
             table.add_row(
                 result.shop,
                 step,
+                "no" if step in result.silent else "yes",
                 str(len(seconds)),
                 f"{median(seconds):.1f}",
                 f"{max(seconds):.1f}",

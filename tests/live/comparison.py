@@ -42,7 +42,8 @@ def differences(truth: Truth, stored: Mapping[str, Any] | None) -> list[str]:
         same("subtotal", goods, stored["subtotal"])
     same("discounts", sorted(truth.codes), sorted(each["code"] for each in stored.get("discounts", [])))
     taxes = sum((Decimal(each["amount"]) for each in stored.get("tax_lines", [])), Decimal(0))
-    if abs(taxes - truth.tax) > CENT * max(1, len(stored.get("tax_lines", []))):
+    coin = Decimal(1).scaleb(int(truth.total.as_tuple().exponent))
+    if abs(taxes - truth.tax) > coin * max(1, len(stored.get("tax_lines", []))):
         same("tax_lines", truth.tax, taxes)
     address = stored.get("shipping_address", {})
     same("city", truth.city, address.get("city", ""))

@@ -8,12 +8,14 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from connector import registry
 from tests.live.comparison import differences
 from tests.live.process import free_port
+from tests.live.recording import Facts, record
 from tests.live.relay import Relay, relayed
 from tests.live.shop import Journey, LiveShop, Truth
 from tests.privy import RunningSandbox, running_sandbox
@@ -37,8 +39,10 @@ class Result:
     steps: int = 0
     placed_flows: int = 0
     calls: int = 0
+    per_minute: float = 0.0
     sweep_per_minute: int = 0
     limit: float = 0.0
+    silent: frozenset[str] = frozenset()
     latency: dict[str, list[float]] = field(default_factory=dict)  # seconds from a step to Privy, by step
     seconds: dict[str, float] = field(default_factory=dict)  # by part of the run
     faults: list[str] = field(default_factory=list)
@@ -52,11 +56,13 @@ class Proof:
         self.relay = relay
         self.sandbox = sandbox
         self.program = program
-        self.result = Result(shop.title)
+        self.result = Result(shop.title, silent=shop.silent)
         self.past: list[str] = []
         self.live: list[str] = []
         self.truths: dict[str, Truth] = {}
         self.running: Running | None = None
+        self.last_wave = datetime.now(UTC)
+        self._reading = asyncio.Semaphore(2)  # the shop has other work
         self._since = time.monotonic()
 
     async def run(self) -> Result:
@@ -117,45 +123,43 @@ class Proof:
             due = [each[wave] for each in moves if wave < len(each)]
             if wave == 2:
                 await self.shop.restart(self._hook, self._secret)
-            began: dict[str, tuple[str, float]] = {}
+            self.last_wave = datetime.now(UTC)
+            followed = []
             for number, (ref, step) in enumerate(due):
                 if wave == 1 and number == len(due) // 2:
                     self.running.signal(signal.SIGKILL)
                     await self.running.process.wait()
                 await self.shop.step(ref, step)
-                began[ref] = (step, time.monotonic())
+                followed.append(
+                    asyncio.create_task(self._follow(ref, f"wave {wave + 1}", step, timed=wave != 1))
+                )
             if wave == 1:
                 self.running = await self._start()
-                began = {ref: (step, time.monotonic()) for ref, (step, _) in began.items()}
+            await asyncio.gather(*followed)
             self.result.steps += len(due)
-            await self._agree(list(began), f"wave {wave + 1}", began)
 
     def _live(self) -> list[tuple[str, Journey]]:
         return list(zip(self.live, self.shop.live, strict=True))
 
-    async def _agree(
-        self, refs: Sequence[str], what: str, began: dict[str, tuple[str, float]] | None = None
-    ) -> None:
-        """Wait until Privy holds these orders as the shop says them now; notes how long each took."""
-        limit = self.limit
-        self.result.limit = limit
-        for ref in refs:
-            self.truths[ref] = await self.shop.truth(ref)
-        waiting = dict.fromkeys(refs)
-        until = time.monotonic() + limit
-        while waiting and time.monotonic() < until:
-            for ref in list(waiting):
-                if self._differing(ref):
-                    continue
-                del waiting[ref]
-                if began and ref in began:
-                    step, at = began[ref]
-                    self.result.latency.setdefault(step, []).append(time.monotonic() - at)
-            await asyncio.sleep(0.1)
-        for ref in waiting:
-            step = f" after {began[ref][0]}" if began and ref in began else ""
-            for sentence in self._differing(ref):
-                self.result.faults.append(f"{what}: order {ref}{step}, after {limit:.0f} s: {sentence}")
+    async def _agree(self, refs: Sequence[str], what: str) -> None:
+        """Wait until Privy holds these orders as the shop says them now."""
+        await asyncio.gather(*(self._follow(ref, what) for ref in refs))
+
+    async def _follow(self, ref: str, what: str, step: str = "", *, timed: bool = False) -> None:
+        """Wait until Privy holds an order as the shop says it now, and note how long that took."""
+        self.result.limit = self.limit
+        began, limit = time.monotonic(), self.limit * (1 if timed else 2)
+        async with self._reading:
+            truth = self.truths[ref] = await self.shop.truth(ref)
+        while self._differing(truth):
+            if time.monotonic() > began + limit:
+                after = f" after {step}" if step else ""
+                for sentence in self._differing(truth):
+                    self.result.faults.append(f"{what}: order {ref}{after}, in {limit:.0f} s: {sentence}")
+                return
+            await asyncio.sleep(0.2)
+        if timed:
+            self.result.latency.setdefault(step, []).append(time.monotonic() - began)
 
     @property
     def limit(self) -> float:
@@ -165,8 +169,7 @@ class Proof:
         rounds = math.ceil((len(self.past) + len(self.live)) / at_once)
         return rounds * OPEN_EVERY * 1.25 + SLACK
 
-    def _differing(self, ref: str) -> list[str]:
-        truth = self.truths[ref]
+    def _differing(self, truth: Truth) -> list[str]:
         order = self.sandbox.ledger.orders.get(truth.order_id)
         return differences(truth, order.fields if order else None)
 
@@ -197,6 +200,8 @@ class Proof:
                 f"{len(self.sandbox.arrivals) - calls} calls for orders that stand as they were"
             )
         result.calls = calls
+        seen = self.relay.requests
+        result.per_minute = 60 * len(seen) / (seen[-1].at - seen[0].at)
         result.sweep_per_minute = self._busiest_minute()
         if result.sweep_per_minute > PER_MINUTE:
             result.faults.append(f"the sweep made {result.sweep_per_minute} requests in a minute")
@@ -213,6 +218,20 @@ class Proof:
         self._since = now
         print(f"  {self.shop.title}: {name} ({self.result.seconds[name]:.0f} s)", flush=True)
 
+    def facts(self) -> Facts:
+        """What a recording of the shop as it is now is to be held against."""
+        newest = self.live[-8:]
+        return Facts(
+            title=self.shop.title,
+            options=self.shop.store.get("options", {}),
+            mapping=self.shop.store.get("mapping", {}),
+            recorded_at=datetime.now(UTC),
+            changed_since=self.last_wave,
+            placed_since=self.truths[newest[0]].placed_at,
+            refs=newest[:3],
+            truths=self.truths,
+        )
+
     @property
     def _hook(self) -> str:
         return f"http://{self.program.configuration['listen']}/webhooks/{STORE}"
@@ -226,8 +245,8 @@ def _sums(answer: Any) -> list[dict[str, Any]]:
     return answer if isinstance(answer, list) else answer["stores"]
 
 
-async def prove(shop: LiveShop, folder: Path) -> Result:
-    """Open the shop, run the proof in ``folder``, close it again."""
+async def prove(shop: LiveShop, folder: Path, *, keep: bool) -> Result:
+    """Open the shop, run the proof in ``folder``, ``keep`` a recording if it holds, close the shop."""
     began = time.monotonic()
     try:
         await shop.open()
@@ -238,7 +257,10 @@ async def prove(shop: LiveShop, folder: Path) -> Result:
             running_sandbox(per_minute=PRIVY_PER_MINUTE, per_day=None) as privy,
         ):
             program = configured(shop, relay.url, privy, folder)
-            result = await Proof(shop, relay, privy, program).run()
+            proof = Proof(shop, relay, privy, program)
+            result = await proof.run()
+        if keep and not result.faults:
+            await record(shop, proof.facts())
     finally:
         await shop.close()
     result.seconds = {"opened": opened, **result.seconds}
