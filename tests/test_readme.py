@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from connector import registry
 from connector.cli import COMMANDS, connector
 
 ROOT = Path(__file__).parent.parent
@@ -29,6 +30,21 @@ def test_every_command_stands_in_it_and_can_be_loaded(command: str) -> None:
     assert loaded is not None
     assert loaded.name == command
     assert loaded.help
+
+
+@pytest.mark.parametrize("platform", registry.platforms())
+def test_the_table_of_platforms_says_what_the_adapters_say(platform: str) -> None:
+    of = registry.adapter(platform)
+    one = of.traits
+    cells = [
+        f"{one.title} (`{platform}`)",
+        ", ".join(of.feeds) or "no",
+        "yes" if one.webhooks else "no",
+        "yes" if one.history else "no",
+        one.ids,
+        one.verified,
+    ]
+    assert f"| {' | '.join(cells)} |" in README
 
 
 def test_every_dependency_earns_its_place_in_the_table() -> None:
