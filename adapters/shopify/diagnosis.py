@@ -28,6 +28,7 @@ async def diagnose(client: Client, listing: Listing, version: str) -> ShopReport
     client.granted(facts.data)
     shop = _object(facts.data.get("shop"))
     identity = str(shop.get("myshopifyDomain") or "").lower()
+    client.withheld = ()
     rows = await listing.page("", sort="UPDATED_AT", reverse=True, after=None, most=1)
     plan = str(_object(shop.get("plan")).get("publicDisplayName") or "unknown")
     findings = [

@@ -167,7 +167,10 @@ def _connection(answer: Answer, value: Any, *, paged: bool = True) -> _Connectio
         if answer.faults:
             raise _withheld(answer)
         raise Unavailable(f"{answer.reply.url} answered without a list of orders", maybe_done=True)
-    return _Connection(nodes, bool(info and info.get("hasNextPage")), info.get("endCursor") if info else None)
+    more, end = bool(info and info.get("hasNextPage")), info.get("endCursor") if info else None
+    if more and not isinstance(end, str):
+        raise Unavailable(f"{answer.reply.url} says that there is more, but not where", maybe_done=True)
+    return _Connection(nodes, more, end)
 
 
 def _withheld(answer: Answer) -> AuthError:
