@@ -170,7 +170,7 @@ class Adapter(ABC, Generic[Creds, Opts]):
     async def fetch(self, ref: str) -> Document | None:
         """One order, fresh; None when the shop no longer has it.
 
-        Raises AuthError, Unavailable, and Hidden when it cannot be told whether the shop still has it.
+        Raises AuthError, Unavailable, and Hidden where the shop may only be keeping it from us.
         """
 
     async def fetch_many(self, refs: Sequence[str]) -> Sequence[Document]:

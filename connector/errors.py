@@ -7,6 +7,7 @@ operator and never holds a secret or a buyer's data.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 class ConnectorError(Exception):
@@ -72,7 +73,14 @@ class BadOrder(ConnectorError):
 
 
 class Hidden(ConnectorError):
-    """The shop does not show us this one order though it may well have it, so it must not count as gone."""
+    """The shop does not show an order, which is gone unless it was placed ``before`` (aware UTC).
+
+    Orders as old as that are not shown to us, so nothing follows from it.
+    """
+
+    def __init__(self, message: str, *, before: datetime) -> None:
+        super().__init__(message)
+        self.before = before
 
 
 class Forged(ConnectorError):

@@ -151,14 +151,12 @@ async def look(
         for ref in await _look_at_some(shop, refs[start : start + size], feed, force, pace):
             async with shop.lock:
                 sent, fetched_at = shop.adapter.http.sent, shop.clock.now()
+                hidden: datetime | None = None
                 try:
                     document = await shop.adapter.fetch(ref)
                 except Hidden as error:
-                    log.info("order.hidden", store=shop.name, ref=ref, reason=str(error))
-                    await shop.db.run(outbox.looked, shop.name, ref, shop.clock.steady())
-                    taken: outbox.Accepted | None = outbox.Accepted()
-                else:
-                    taken = await shop.db.run(_look, shop, ref, document, feed, fetched_at, force)
+                    document, hidden = None, error.before
+                taken = await shop.db.run(_look, shop, ref, document, feed, fetched_at, force, hidden)
             if taken is None:
                 unknown.append(ref)
             else:
@@ -342,6 +340,7 @@ def _look(
     feed: str,
     fetched_at: datetime,
     force: bool,
+    hidden: datetime | None,
 ) -> outbox.Accepted | None:
     now, steady = shop.clock.now(), shop.clock.steady()
     outbox.looked(connection, shop.name, ref, steady)
@@ -350,6 +349,8 @@ def _look(
     row = outbox.known(connection, shop.name, [ref]).get(ref)
     if row is None:
         return None
+    if hidden is not None and (row.placed_at is None or row.placed_at < hidden):
+        return outbox.Accepted()
     kept = documents.get(connection, shop.name, ref)
     if kept is None:
         detail = "the shop no longer has the order, and its document is no longer held: nothing can be sent"

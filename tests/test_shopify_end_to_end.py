@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -289,3 +290,27 @@ async def test_webhooks_bring_what_a_poll_would_find_an_hour_later(
 def _bytes(folder: Path) -> bytes:
     """The database's files."""
     return b"".join(path.read_bytes() for path in folder.glob("connector.db*"))
+
+
+async def test_orders_that_grow_too_old_to_be_shown_are_not_taken_for_deleted(world: World[Shop]) -> None:
+    shop, program = world.shop, world.program
+    shop.scopes.discard("read_all_orders")
+    now = datetime.now(UTC)
+    old = shop.seed(3, until=(now - timedelta(days=59)).isoformat())
+    deleted, kept = shop.seed(2, until=(now - timedelta(days=2)).isoformat())
+    await program.good("backfill", "--since", LONG_AGO)
+    assert set(world.sandbox.ledger.orders) == {*old, deleted, kept}
+
+    shop.clock.set(now + timedelta(days=2))
+    shop.delete(deleted)
+    answer = (await program.good("reconcile", "--since", LONG_AGO, "--json")).json[0]
+    assert answer["adds_up"] is True
+    assert answer["listed"] == 1
+    await program.good("sync")
+    states = {
+        number: order.fields["financial_status"] for number, order in world.sandbox.ledger.orders.items()
+    }
+    assert states.pop(deleted) == "voided"
+    assert "voided" not in states.values()
+    shown = await program.good("preview", STORE, str(old[0]))  # as it was last seen
+    assert str(old[0]) in shown.stdout

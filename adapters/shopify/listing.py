@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -17,6 +17,8 @@ from connector.order import Document
 
 _CALM = 20  # good answers in a row after which a page may grow again
 _ORDER = "gid://shopify/Order/"
+_SHOWN = timedelta(days=59)  # 60, and a day to be sure
+_NO_DATE = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -76,7 +78,7 @@ class Listing:
     async def order(self, ref: str) -> Document | None:
         """One order, fresh; None when the shop has it no more.
 
-        Raises AuthError, Unavailable, and Hidden when it may only be too old to be shown to us.
+        Raises AuthError, Unavailable, and Hidden where it may only be too old to be shown to us.
         """
         if not (ref.isascii() and ref.isdecimal()):
             return None
@@ -89,12 +91,13 @@ class Listing:
             return await self._whole(node, selection)
         if answer.faults:
             raise _withheld(answer)
-        if not await self._client.may("read_all_orders") and int(ref) < await self._oldest():
-            raise Hidden(
-                f"order {ref} is older than 60 days, and without the scope read_all_orders Shopify does not "
-                "show such orders; it may well exist"
-            )
-        return None
+        if await self._client.may("read_all_orders"):
+            return None
+        now = date(answer)
+        raise Hidden(
+            f"Shopify does not show order {ref}; without the scope read_all_orders it shows 60 days only",
+            before=now - _SHOWN if now else _NO_DATE,
+        )
 
     async def several(self, refs: Sequence[str]) -> list[Document]:
         """These orders, fresh, without those that are not shown. Raises AuthError and Unavailable."""
@@ -120,13 +123,6 @@ class Listing:
         if not isinstance(number, int):
             raise Unavailable(f"{answer.reply.url} does not say how many orders there are", maybe_done=True)
         return number
-
-    async def _oldest(self) -> int:
-        """The lowest id among the orders that are shown: ids only ever grow."""
-        answer = await self._client.ask(queries.OLDEST)
-        rows = _connection(answer, answer.data.get("orders"), paged=False).nodes
-        ids = [int(str(row.get("legacyResourceId"))) for row in rows if isinstance(row, dict)]
-        return min(ids, default=2**63)
 
     async def _whole(self, node: Any, selection: queries.Selection) -> Document:
         """The document of a listed order, with the lines that did not fit."""
@@ -159,15 +155,15 @@ class _Connection(msgspec.Struct, frozen=True):
     end: str | None
 
 
-def _connection(answer: Answer, value: Any, *, paged: bool = True) -> _Connection:
+def _connection(answer: Answer, value: Any) -> _Connection:
     """A connection of the answer, which is never taken for empty when it is not there."""
     nodes = value.get("nodes") if isinstance(value, dict) else None
-    info: Mapping[str, Any] | None = value.get("pageInfo") if isinstance(value, dict) else None
-    if not isinstance(nodes, list) or (paged and not isinstance(info, dict)):
+    info = value.get("pageInfo") if isinstance(value, dict) else None
+    if not isinstance(nodes, list) or not isinstance(info, dict):
         if answer.faults:
             raise _withheld(answer)
         raise Unavailable(f"{answer.reply.url} answered without a list of orders", maybe_done=True)
-    more, end = bool(info and info.get("hasNextPage")), info.get("endCursor") if info else None
+    more, end = bool(info.get("hasNextPage")), info.get("endCursor")
     if more and not isinstance(end, str):
         raise Unavailable(f"{answer.reply.url} says that there is more, but not where", maybe_done=True)
     return _Connection(nodes, more, end)

@@ -113,8 +113,6 @@ def bulk(selection: Selection, search: str) -> str:
 
 COUNT = "query Count($query: String!) { ordersCount(query: $query, limit: null) { count precision } }"
 
-OLDEST = "query Oldest { orders(first: 1, sortKey: ID) { nodes { legacyResourceId } } }"
-
 SCOPES = "query Scopes { currentAppInstallation { accessScopes { handle } } }"
 
 SHOP = (
