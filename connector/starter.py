@@ -25,3 +25,13 @@ def starter(platform: str) -> str:
     frame, _, _ = (EXAMPLES / "connector.example.yaml").read_text(encoding="utf-8").partition("\nstores:\n")
     frame = frame[: frame.rindex("\n\n") + 2]  # the comment over the stores is the example's own
     return frame + store.read_text(encoding="utf-8")
+
+
+def companions(platform: str) -> dict[str, str]:
+    """Texts by file name that an operator puts into the shop itself, such as what sends its webhooks."""
+    files = sorted((EXAMPLES / "stores").glob(f"{platform}.*"))
+    return {
+        file.name: file.read_text(encoding="utf-8")
+        for file in files
+        if not file.name.endswith(".example.yaml")
+    }

@@ -75,6 +75,13 @@ async def test_from_a_starter_configuration_to_a_good_check(world: World) -> Non
     assert "planted_webhook_secret" not in program.printed()
 
 
+async def test_what_goes_into_the_shop_itself_is_written_beside_the_configuration(world: World) -> None:
+    world.program.path.unlink()
+    wrote = await world.program.good("init", "medusa")
+    assert "medusa.subscriber.js" in wrote.stdout
+    assert "x-connector-signature" in world.program.path.with_name("medusa.subscriber.js").read_text()
+
+
 async def test_check_tells_refused_keys_of_the_shop(world: World) -> None:
     world.shop.keys = {"ck_other": Key("cs_other")}
     await _check_says(world, f"store {STORE}", "consumer_key")

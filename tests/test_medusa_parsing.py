@@ -185,6 +185,6 @@ def test_what_cannot_be_is_a_bad_order_that_names_the_field(field: str, value: A
     assert caught.value.field.startswith(field)
 
 
-def test_the_subscriber_that_the_example_gives_signs_as_is_read_here() -> None:
-    text = (ROOT / "config" / "stores" / "medusa.example.yaml").read_text()
+def test_the_subscriber_signs_where_it_is_read_here() -> None:
+    text = (ROOT / "config" / "stores" / "medusa.subscriber.js").read_text()
     assert f'"{webhooks.HEADER}"' in text

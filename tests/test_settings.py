@@ -19,7 +19,7 @@ from connector.errors import UsageError
 from connector.loader import load
 from connector.schema import schema
 from connector.settings import AccountSettings, Settings, StoreSettings, store_model
-from connector.starter import EXAMPLES, starter
+from connector.starter import EXAMPLES, companions, starter
 from connector.web_addresses import same_place, web_address
 from connector.yaml_tree import read
 from tests.json_schema import faults
@@ -253,6 +253,11 @@ def test_the_starter_of_each_platform_loads_with_nothing_but_its_variables_set(
     settings = load(tmp_path / "connector.yaml").settings
     assert {shop.platform for shop in settings.stores.values()} == {platform}
     assert yaml.safe_load(text)["accounts"].keys() == settings.accounts.keys()
+
+
+def test_what_goes_into_a_shop_itself_comes_with_the_starter() -> None:
+    assert list(companions("medusa")) == ["medusa.subscriber.js"]
+    assert companions("woocommerce") == {}
 
 
 def test_a_starter_of_an_unknown_platform_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""What the shop's subscriber sends: see ``config/stores/medusa.example.yaml``, which gives its text.
+"""What the shop's subscriber sends: ``config/stores/medusa.subscriber.js`` is its text.
 
 Medusa sends no webhooks of its own. Its events name an order, a payment or a fulfilment; the subscriber finds
 the order, so that every delivery says ``{"event": …, "order_id": …}``. It signs the raw body.
@@ -15,8 +15,8 @@ from connector.errors import Forged
 
 HEADER = "x-connector-signature"  # base64 of HMAC-SHA256
 HINT = (
-    "Medusa sends none of its own; orders are found by polling. With the subscriber that "
-    "config/stores/medusa.example.yaml gives (connector init medusa writes it) they arrive at once"
+    "Medusa sends none of its own, so orders are found by polling; with medusa.subscriber.js in the shop "
+    "(connector init medusa writes it) they arrive at once"
 )
 
 

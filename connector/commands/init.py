@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from connector.errors import UsageError
-from connector.starter import starter
+from connector.starter import companions, starter
 
 
 @click.command()
@@ -20,11 +20,20 @@ def init(platform: str, output: Path) -> None:
     if str(output) == "-":
         click.echo(text, nl=False)
         return
+    _write(output, text)
+    beside = {output.with_name(name): content for name, content in companions(platform).items()}
+    for path, content in beside.items():
+        _write(path, content)
+    click.echo(f"Wrote {output}. Fill in what it asks for, then: connector check")
+    for path in beside:
+        click.echo(f"Wrote {path}, for the shop itself: see its head.")
+
+
+def _write(path: Path, text: str) -> None:
     try:
-        with output.open("x") as file:
+        with path.open("x") as file:
             file.write(text)
     except FileExistsError:
-        raise UsageError(f"{output} exists already and is left alone; choose another with --output") from None
+        raise UsageError(f"{path} exists already and is left alone; choose another with --output") from None
     except OSError as error:
-        raise UsageError(f"{output} cannot be written: {error.strerror}") from None
-    click.echo(f"Wrote {output}. Fill in what it asks for, then: connector check")
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None

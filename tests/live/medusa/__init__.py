@@ -22,7 +22,7 @@ from tests.live.shop import Journey, Line, LiveShop, Seen, Truth, Wish
 from tests.postgres import find_binaries, running_server
 
 HERE = Path(__file__).parent
-EXAMPLE = HERE.parents[2] / "config" / "stores" / "medusa.example.yaml"
+SUBSCRIBER = HERE.parents[2] / "config" / "stores" / "medusa.subscriber.js"
 EMAIL, PASSWORD = "admin@example.com", "of a test"
 
 _BUYERS = (
@@ -67,7 +67,7 @@ class Shop(LiveShop):
 
     platform = "medusa"
     title = "Medusa 2.21.2"
-    silent = frozenset(("capture", "refund what was returned"))
+    silent = frozenset(("capture", "capture 20", "capture the rest", "refund what was returned"))
     past = (
         Journey(Wish()),
         Journey(Wish(buyer=1, lines=((4, 3),)), ("capture",)),
@@ -145,7 +145,7 @@ class Shop(LiveShop):
             )
         subscribers = self.folder / "src" / "subscribers"
         subscribers.mkdir(parents=True, exist_ok=True)
-        (subscribers / "privy-connector.js").write_text(subscriber())
+        shutil.copy(SUBSCRIBER, subscribers / "privy-connector.js")
         database = self._closing.enter_context(running_server(binaries)).database()
         socket = self._closing.enter_context(database)
         self._environment = {
@@ -383,12 +383,6 @@ class Shop(LiveShop):
         self._server = await serve(
             *command, cwd=self.folder, log="server.log", ready=ready, env=self._environment
         )
-
-
-def subscriber() -> str:
-    """The text that the example of a store gives to paste."""
-    _, _, text = EXAMPLE.read_text().partition("\n# // ")
-    return "\n".join(line.removeprefix("#").removeprefix(" ") for line in f"# // {text}".splitlines())
 
 
 def _node_url(url: str) -> str:
