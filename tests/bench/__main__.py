@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import sqlite3
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from hmac import digest
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 from threading import Thread
+from urllib.request import Request, urlopen
 
 from tests.bench.programs import (
     SHOPIFY,
+    WEBHOOK_SECRET,
     WOOCOMMERCE,
     Connector,
     Usage,
@@ -135,28 +140,12 @@ def far_away(report: Report, runs: Runs) -> None:
 def limited(report: Report, runs: Runs) -> None:
     """How much of the budget a backfill uses, and how long live orders take meanwhile."""
     per_minute, seconds = (600, 30.0) if runs.quick else (60, 240.0)
-    limits = ("--per-minute", str(per_minute), "--per-day", "none", "--token", TOKEN)
     with ExitStack() as stack:
         shop_url = stack.enter_context(shop(int(per_minute * seconds / 60 * 2)))
-        program = ("connector", "sandbox", *limits, "--json", "--follow")
-        first, sandbox = stack.enter_context(side(*program))
-        arrivals: list[tuple[datetime, int | None, int | None]] = []
-
-        def listen() -> None:
-            assert sandbox.stdout is not None
-            for line in sandbox.stdout:
-                seen = json.loads(line)
-                moment = datetime.fromisoformat(seen["received_at"])
-                arrivals.append((moment, seen["order_id"], seen["status"]))
-
-        privy_url = json.loads(first)["base_url"]
+        privy_url, arrivals = stack.enter_context(privy(per_minute))
         connector = Connector(
             runs.folder / "limited", shop_url, privy_url, token=TOKEN, per_minute=per_minute
         )
-        listener = Thread(target=listen, daemon=True)
-        listener.start()
-        stack.callback(listener.join, 5)
-        stack.callback(sandbox.kill)
         live: dict[int, float] = {}
         with connector.running(*SINCE):
             wait(lambda: len(arrivals) > 3)
@@ -188,6 +177,48 @@ def limited(report: Report, runs: Runs) -> None:
     )
 
 
+def webhooks(report: Report, runs: Runs) -> None:
+    """How long a live order takes from its webhook to Privy while a backfill uses the rest of the budget."""
+    per_minute, orders = (600, 15) if runs.quick else (60, 40)
+    dice = random.Random(1)
+    with ExitStack() as stack:
+        shop_url = stack.enter_context(shop(int(per_minute * 10)))
+        privy_url, arrivals = stack.enter_context(privy(per_minute))
+        connector = Connector(
+            runs.folder / "webhooks", shop_url, privy_url, token=TOKEN, per_minute=per_minute, poll="12h"
+        )
+        posted: dict[int, float] = {}
+        answered: list[float] = []
+        with connector.running("run"):
+            wait(lambda: bool(connector.listens_at()))
+            with connector.running(*SINCE):
+                wait(lambda: len(arrivals) > 3)
+                for _ in range(orders):
+                    time.sleep(dice.uniform(0.0, 2.0 * 60 / per_minute * 5))  # about a fifth of the budget
+                    order = ask(f"{shop_url}/control/add", {})["result"]
+                    posted[order] = time.time()
+                    deliver(f"{connector.listens_at()}/webhooks/bench", order)
+                    answered.append(time.time() - posted[order])
+                wait(lambda: posted.keys() <= {order for _, order, _ in arrivals})
+    taken = {order: moment.timestamp() for moment, order, status in arrivals if status in (200, 201)}
+    waits = [taken[order] - at for order, at in posted.items() if order in taken]
+    report.check(len(waits) == orders, f"of {orders} orders named by webhooks only {len(waits)} arrived")
+    meanwhile = f"{per_minute} a minute, a backfill meanwhile"
+    report.say(f"{meanwhile}: webhook answered, p95 s", quantiles(answered, n=20)[-1], "at most 0.1")
+    report.say(f"{meanwhile}: webhook to acceptance, median s", median(waits), "")
+    report.say(f"{meanwhile}: webhook to acceptance, p95 s", quantiles(waits, n=20)[-1], "at most 2")
+    report.say(f"{meanwhile}: answers 429", sum(status == 429 for *_, status in arrivals), "none")
+
+
+def deliver(address: str, order: int) -> None:
+    """Post a webhook as the shop would."""
+    body = json.dumps({"id": order}).encode()
+    signature = b64encode(digest(WEBHOOK_SECRET.encode(), body, "sha256")).decode()
+    headers = {"Content-Type": "application/json", "X-WC-Webhook-Signature": signature}
+    with urlopen(Request(address, body, headers)) as answer:  # noqa: S310 - loopback
+        assert answer.status == 202
+
+
 def at_rest(report: Report, runs: Runs) -> None:
     """What the program costs when it has nothing to do."""
     with shop(1_000) as shop_url, sink() as sink_url:
@@ -199,6 +230,29 @@ def at_rest(report: Report, runs: Runs) -> None:
             report.say("idle daemon: resident memory after 20 s, MB", resident(pid), "at most 80")
 
 
+@contextmanager
+def privy(per_minute: int) -> Iterator[tuple[str, list[tuple[datetime, int | None, int | None]]]]:
+    """A sandbox with Privy's limits: its address, and (when, order, status) of what arrives."""
+    limits = ("--per-minute", str(per_minute), "--per-day", "none", "--token", TOKEN)
+    arrivals: list[tuple[datetime, int | None, int | None]] = []
+    with side("connector", "sandbox", *limits, "--json", "--follow") as (first, sandbox):
+
+        def listen() -> None:
+            assert sandbox.stdout is not None
+            for line in sandbox.stdout:
+                seen = json.loads(line)
+                moment = datetime.fromisoformat(seen["received_at"])
+                arrivals.append((moment, seen["order_id"], seen["status"]))
+
+        listener = Thread(target=listen, daemon=True)
+        listener.start()
+        try:
+            yield json.loads(first)["base_url"], arrivals
+        finally:
+            sandbox.kill()
+            listener.join(5)
+
+
 def wait(until: Callable[[], bool], seconds: float = 30.0) -> None:
     """Poll for something another process does; raises TimeoutError."""
     deadline = time.monotonic() + seconds
@@ -208,7 +262,14 @@ def wait(until: Callable[[], bool], seconds: float = 30.0) -> None:
         time.sleep(0.05)
 
 
-PARTS = {"cost": cost, "shopify": bulk, "latency": far_away, "limits": limited, "rest": at_rest}
+PARTS = {
+    "cost": cost,
+    "shopify": bulk,
+    "latency": far_away,
+    "limits": limited,
+    "webhooks": webhooks,
+    "rest": at_rest,
+}
 
 
 def main() -> int:

@@ -26,6 +26,7 @@ ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHON
 WOOCOMMERCE = """platform: woocommerce
     credentials: {consumer_key: ck_test, consumer_secret: cs_test}
     options: {authentication: basic}"""
+WEBHOOK_SECRET = "whsec_bench"
 SHOPIFY = """platform: shopify
     credentials: {client_id: client_test, client_secret: shpss_test}"""
 
@@ -51,6 +52,7 @@ class Connector:
         token: str = "bench",
         per_minute: int = 6_000_000,
         store: str = WOOCOMMERCE,
+        poll: str = "10s",
     ) -> None:
         folder.mkdir()
         self.database = folder / "connector.db"
@@ -60,6 +62,7 @@ class Connector:
         self._file.write_text(
             f"""
 database: sqlite:///{self.database}
+listen: 127.0.0.1:0
 accounts:
   main:
     token: {token}
@@ -70,7 +73,8 @@ stores:
     {store}
     url: {shop}
     account: main
-    poll: 10s
+    poll: {poll}
+    webhook_secret: {WEBHOOK_SECRET}
 """
         )
         # Compiles the modules and creates the database, which are no part of what is measured.
@@ -96,6 +100,11 @@ stores:
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(20)
+
+    def listens_at(self) -> str:
+        """The address of the daemon's front; empty until it runs."""
+        events = [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
+        return next((one["listen"] for one in events if one.get("event") == "daemon.started"), "")
 
     def _start(self, arguments: tuple[str, ...]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "connector", "-c", str(self._file), *arguments]
