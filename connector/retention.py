@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, exists, or_, update
 
 from connector.documents import DOCUMENTS
 from connector.events import EVENTS
-from connector.inbox import INBOX, NOTE
+from connector.inbox import INBOX, LOOK, NOTE
 from connector.outbox import OUTBOX
 
 
@@ -33,5 +33,6 @@ def drop(connection: Connection, limit: datetime) -> int:
         OUTBOX.c.state.in_(("waiting", "failed")),
     )
     connection.execute(delete(EVENTS).where(EVENTS.c.at < limit, ~busy))
-    connection.execute(delete(INBOX).where(INBOX.c.kind == NOTE, INBOX.c.came_at < limit))
+    # What is left of looks belongs to stores that are no longer configured: others are given up in a day.
+    connection.execute(delete(INBOX).where(INBOX.c.kind.in_((NOTE, LOOK)), INBOX.c.came_at < limit))
     return dropped

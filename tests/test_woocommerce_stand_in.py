@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from adapters.woocommerce.oauth1 import OAuth1
+from connector import listener
 from tests.shops.woocommerce import Key, Shop, serve
+from tests.shops.woocommerce.hooks import signature
 
 NOON = datetime(2026, 7, 15, 12, tzinfo=UTC)  # 08:00 in New York
 
@@ -183,3 +190,135 @@ def test_it_runs_as_a_process_and_is_told_what_to_do_over_http() -> None:
             assert httpx.post(f"{url}/control/nothing").status_code == 404
         finally:
             process.terminate()
+
+
+# Webhooks
+
+
+class Receiver:
+    """What listens at a webhook's address: counts what comes, answers ``status``."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.came: list[tuple[dict[str, str], bytes]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        self.came.append((dict(request.headers), await request.body()))
+        await Response(status_code=self.status)(scope, receive, send)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[tuple[Receiver, str]]:
+    receiver = Receiver()
+    async with listener.serving(receiver, listener.bind("127.0.0.1", 0)) as server:
+        yield receiver, f"{server.url}/hook"
+
+
+@pytest.fixture
+async def api(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
+    with serve(shop) as url:
+        auth = ("ck_test", "cs_test")
+        async with httpx.AsyncClient(base_url=f"{url}/wp-json/wc/v3", auth=auth) as client:
+            yield client
+
+
+async def subscribe(api: httpx.AsyncClient, address: str, *topics: str) -> list[int]:
+    """Create webhooks; their ids."""
+    numbers = []
+    for topic in topics:
+        wanted = {"topic": topic, "delivery_url": address, "secret": "a&amp;b"}
+        made = await api.post("/webhooks", json=wanted)
+        assert made.status_code == 201, made.text
+        assert "secret" not in made.json()
+        numbers.append(int(made.json()["id"]))
+    return numbers
+
+
+async def test_a_webhook_is_pinged_unsigned_and_delivers_signed(
+    shop: Shop, api: httpx.AsyncClient, receiver: tuple[Receiver, str]
+) -> None:
+    there, address = receiver
+    await subscribe(api, address, "order.created", "order.updated")
+    assert [body for _, body in there.came] == [b"webhook_id=1", b"webhook_id=2"]
+    assert not any(name.startswith("x-wc-") for headers, _ in there.came for name in headers)
+    there.came.clear()
+    number = shop.add()
+    assert await asyncio.to_thread(shop.deliver) == [200, 200]
+    assert {headers["x-wc-webhook-topic"] for headers, _ in there.came} == {"order.created", "order.updated"}
+    for headers, body in there.came:
+        assert json.loads(body)["id"] == number
+        assert headers["x-wc-webhook-signature"] == signature(body, "a&b")  # entities are decoded
+
+
+async def test_changes_before_the_queue_runs_are_one_delivery_of_the_present_state(
+    shop: Shop, api: httpx.AsyncClient, receiver: tuple[Receiver, str]
+) -> None:
+    there, address = receiver
+    await subscribe(api, address, "order.updated", "order.deleted", "order.restored")
+    there.came.clear()
+    for status in ("on-hold", "processing", "completed"):
+        shop.edit(1, status=status)
+    await asyncio.to_thread(shop.deliver)
+    assert [json.loads(body)["status"] for _, body in there.came] == ["completed"]
+    there.came.clear()
+    shop.trash(1)
+    await asyncio.to_thread(shop.deliver)
+    assert [body for _, body in there.came] == [b'{"id": 1}']
+    shop.untrash(1)
+    shop.edit(2, customer_note="changed")
+    shop.delete(2)  # for good: no webhook of its own, and the one that waits carries an error
+    there.came.clear()
+    await asyncio.to_thread(shop.deliver)
+    bodies = {headers["x-wc-webhook-topic"]: json.loads(body) for headers, body in there.came}
+    assert bodies["order.restored"]["id"] == 1
+    assert bodies["order.updated"]["code"] == "woocommerce_rest_shop_order_invalid_id"
+
+
+async def test_two_orders_of_one_second_share_a_delivery_id(
+    shop: Shop, api: httpx.AsyncClient, receiver: tuple[Receiver, str]
+) -> None:
+    there, address = receiver
+    await subscribe(api, address, "order.updated")
+    there.came.clear()
+    shop.edit(1, customer_note="changed")
+    shop.edit(2, customer_note="changed")
+    await asyncio.to_thread(shop.deliver)
+    assert len({headers["x-wc-webhook-delivery-id"] for headers, _ in there.came}) == 1
+    assert len({body for _, body in there.came}) == 2
+
+
+async def test_the_seventh_failure_in_a_row_disables_and_switching_on_again_does_not_reset_the_count(
+    shop: Shop, api: httpx.AsyncClient, receiver: tuple[Receiver, str]
+) -> None:
+    there, address = receiver
+    (number,) = await subscribe(api, address, "order.updated")
+
+    async def delivered(status: int) -> str:
+        there.status = status
+        shop.edit(1, customer_note="changed")
+        await asyncio.to_thread(shop.deliver)
+        return str((await api.get(f"/webhooks/{number}")).json()["status"])
+
+    assert [await delivered(500) for _ in range(6)] == ["active"] * 6
+    assert await delivered(302) == "active"  # a success, which sets the count back
+    assert [await delivered(404) for _ in range(7)] == ["active"] * 6 + ["disabled"]
+    assert (await api.put(f"/webhooks/{number}", json={"status": "active"})).json()["status"] == "active"
+    assert await delivered(500) == "disabled"
+    there.came.clear()
+    await delivered(200)
+    assert there.came == []
+
+
+async def test_webhooks_are_deleted_for_good_only_and_need_a_key_that_may_write(
+    shop: Shop, api: httpx.AsyncClient, receiver: tuple[Receiver, str]
+) -> None:
+    (number,) = await subscribe(api, receiver[1], "order.updated")
+    assert refused(await api.delete(f"/webhooks/{number}")) == (501, "woocommerce_rest_trash_not_supported")
+    shop.keys["ck_test"] = Key(permissions="read")
+    assert (await api.delete(f"/webhooks/{number}", params={"force": "true"})).status_code == 401
+    assert len((await api.get("/webhooks")).json()) == 1
+    shop.keys["ck_test"] = Key()
+    assert (await api.delete(f"/webhooks/{number}", params={"force": "true"})).status_code == 200
+    gone = await api.delete(f"/webhooks/{number}", params={"force": "true"})
+    assert refused(gone) == (404, "woocommerce_rest_shop_webhook_invalid_id")

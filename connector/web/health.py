@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from connector import health
+from connector.app import App
 from connector.errors import StateError
 from connector.settings import Settings
 from connector.web.front import Front, answer
@@ -19,6 +20,7 @@ from connector.web.front import Front, answer
 log = structlog.get_logger()
 
 DATABASE_SECONDS = 4.0
+SAME_SECONDS = 1.0  # for which an answer holds
 
 
 def routes(front: Front) -> list[BaseRoute]:
@@ -27,19 +29,32 @@ def routes(front: Front) -> list[BaseRoute]:
     async def healthz(request: Request) -> Response:
         return answer({"status": "ok"})
 
+    asking = asyncio.Lock()
+    known: list[str] = []
+    asked_at = -SAME_SECONDS
+
     async def readyz(request: Request) -> Response:
-        app = front.app
-        feeds = {name: shop.adapter.feeds for name, shop in app.shops.items()}
-        try:
-            async with asyncio.timeout(DATABASE_SECONDS):
-                reasons = await app.db.run(_look, app.settings, feeds, app.clock.now())
-        except (TimeoutError, StateError) as error:
-            log.error("front.database_fault", error=str(error) or "it does not answer")
-            reasons = ["the database cannot be written to now; the log says why"]
+        """Many questions at once cost one write."""
+        nonlocal known, asked_at
+        async with asking:
+            if front.app.clock.steady() - asked_at >= SAME_SECONDS:
+                known = await _reasons(front.app)
+                asked_at = front.app.clock.steady()
+            reasons = known
         status = "not ready" if reasons else "ready"
         return answer({"status": status, "reasons": reasons}, 503 if reasons else 200)
 
     return [Route("/healthz", healthz), Route("/readyz", readyz)]
+
+
+async def _reasons(app: App) -> list[str]:
+    feeds = {name: shop.adapter.feeds for name, shop in app.shops.items()}
+    try:
+        async with asyncio.timeout(DATABASE_SECONDS):
+            return await app.db.run(_look, app.settings, feeds, app.clock.now())
+    except (TimeoutError, StateError) as error:
+        log.error("front.database_fault", error=str(error) or "it does not answer")
+        return ["the database cannot be written to now; the log says why"]
 
 
 def _look(
