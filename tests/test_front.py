@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import json
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -15,6 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connector import loader
+from connector.app import App
 from connector.web.application import routes
 from connector.web.front import Front
 from tests.program import STORE, Program, Running
@@ -25,6 +28,8 @@ HEADERS = (
     "If-None-Match", "Last-Event-ID", "Origin", "Range", "Referer", "Transfer-Encoding", "Upgrade",
     "X-Forwarded-For", "X-WC-Webhook-Signature", "webhook-id", "webhook-signature", "webhook-timestamp",
 )  # fmt: skip
+FIELDS = ("id", "order_id", "order_date", "total", "currency", "email", "line_items", "changed_at", "x")
+PUSH_TOKEN = "push_token_of_the_front"
 SECURITY = {
     "content-security-policy": "default-src 'none'",
     "referrer-policy": "no-referrer",
@@ -46,23 +51,44 @@ def port_of(running: Running) -> int:
     return int(str(running.events("daemon.started")[-1]["listen"]).rpartition(":")[2])
 
 
-def paths() -> list[str]:
-    """Every path of the front; parameters stay as they are written in the routes."""
-    found = [str(cast(Any, route).path) for route in routes(cast(Front, None))]
-    return sorted({path.replace("{store}", STORE) for path in found})
+async def paths(program: Program) -> list[str]:
+    """Every path of the front; parameters but the store stay as they are written in the routes."""
+    app = App(loader.load(program.path))
+    try:
+        found = [str(cast(Any, route).path) for route in routes(Front(app))]
+    finally:
+        await app.close()
+    return sorted({path.replace("{store}", store) for path in found for store in (STORE, "pushed")})
 
 
-async def test_no_request_whatever_makes_it_fail(program: Program) -> None:
+async def test_no_request_whatever_makes_it_fail(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in program.variables.items():
+        monkeypatch.setenv(variable, value)
+    program.configuration["stores"]["pushed"] = {
+        "platform": "push", "url": "https://pushed.example", "credentials": {"token": PUSH_TOKEN},
+        "account": "main", "mapping": {"order_id": {"strategy": "hash"}},
+    }  # fmt: skip
+    program.write()
     text = st.text(st.characters(codec="latin-1", exclude_characters="\r\n\0"), max_size=40)
     segment = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=20)
+    known = st.sampled_from(await paths(program))
     path = st.one_of(
-        st.sampled_from(paths()),
-        st.builds("{}/{}".format, st.sampled_from(paths()), segment),
-        st.builds("{}?{}".format, st.sampled_from(paths()), segment),
+        known,
+        st.builds("{}/{}".format, known, segment),
+        st.builds("{}?{}".format, known, segment),
         st.builds("/{}".format, segment),
     )
     method = st.sampled_from(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"])
     name = st.sampled_from(HEADERS)
+    header = st.one_of(text, st.just(f"Bearer {PUSH_TOKEN}"))
+    json_value = st.recursive(
+        st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20)),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(FIELDS), inner, max_size=4)
+        ),
+        max_leaves=8,
+    )
+    content = st.one_of(st.binary(max_size=300), json_value.map(lambda value: json.dumps(value).encode()))
 
     async with program.daemon() as running:
         port = port_of(running)
@@ -73,8 +99,8 @@ async def test_no_request_whatever_makes_it_fail(program: Program) -> None:
         @given(
             method=method,
             path=path,
-            headers=st.dictionaries(name, text, max_size=4),
-            body=st.binary(max_size=300),
+            headers=st.dictionaries(name, header, max_size=4),
+            body=content,
         )
         def attack(method: str, path: str, headers: dict[str, str], body: bytes) -> None:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
