@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,6 +24,7 @@ from tests.shops.shopify import Bucket, Shop, serve
 
 APP = {"client_id": "client_test", "client_secret": "shpss_test"}
 OLD_APP = {"access_token": "shpat_test", "client_secret": "shpss_test"}
+ROOT = Path(__file__).parents[1]
 SINCE = datetime(2025, 1, 1, tzinfo=UTC)
 POLL = Poll(feed="orders", since=SINCE)
 
@@ -481,3 +485,8 @@ async def test_a_webhook_that_the_app_may_not_have_is_an_auth_error(shop: Shop, 
     shop.scopes.remove("read_fulfillments")
     error = await error_of(adapter(url, http).subscribe("FULFILLMENTS_UPDATE", "http://127.0.0.1:9/hook", ""))
     assert isinstance(error, AuthError)
+
+
+def test_of_shopifyapi_no_more_is_loaded_than_is_used() -> None:
+    program = "import sys; import adapters.shopify; sys.exit('shopify' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0

@@ -5,8 +5,9 @@ Quirks, each explained where it is met: tokens that live for a day (``access``),
 that are hidden after 60 days (``listing``), amounts with tax in them (``parsing``), privacy webhooks
 (``webhooks``).
 
-Of the package shopifyapi the parts without traffic are used: its check of shop domains, its scopes and its
-versions. Its GraphQL call has no time-out, prints bodies of errors and keeps tokens in global state.
+Of the package shopifyapi the parts without traffic are used (``shopifyapi``): its check of shop domains, its
+scopes and its versions. Its GraphQL call has no time-out, prints bodies of errors and keeps tokens in global
+state.
 
 How verified: every query against Shopify's whole schema of 2026-10; documents of development stores of 2025
 and 2026, and Shopify's documentation. No shop of ours was asked.

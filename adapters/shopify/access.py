@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from urllib.parse import urlencode, urlsplit
 
-from shopify.utils.shop_url import sanitize_shop_domain
-
 from adapters.shopify.configuration import Credentials
+from adapters.shopify.shopifyapi import sanitize_shop_domain
 from connector.errors import AuthError, Unavailable
 from connector.http import Http, Reply, refusal
 

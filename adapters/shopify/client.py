@@ -13,12 +13,11 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
-from shopify.api_access import ApiAccess, ApiAccessError
-from shopify.api_version import Release
 
 from adapters.shopify import queries
 from adapters.shopify.access import Access, is_local, shop_domain
 from adapters.shopify.configuration import Credentials, Options
+from adapters.shopify.shopifyapi import ApiAccess, ApiAccessError, Release
 from connector import graphql
 from connector.errors import AuthError, Unavailable
 from connector.graphql import Answer, Fault
@@ -74,7 +73,7 @@ class Client:
         self._credentials = credentials
         self._options = options
         self._access: Access | None = None
-        self._scopes: ApiAccess | None = None
+        self._scopes: Any = None  # an ApiAccess, once they are known
         self._endpoint = ""
 
     async def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> Answer:
@@ -106,7 +105,6 @@ class Client:
         """Whether the app was granted these scopes; asked for once, and again after a refusal."""
         if self._scopes is None:
             self.granted((await self.ask(queries.SCOPES)).data)
-        assert self._scopes is not None
         return bool(self._scopes.covers(ApiAccess(list(scopes))))
 
     def granted(self, data: Mapping[str, Any]) -> None:
@@ -179,7 +177,7 @@ def date(answer: Answer) -> datetime | None:
         return None
 
 
-def _scopes(data: Mapping[str, Any]) -> ApiAccess:
+def _scopes(data: Mapping[str, Any]) -> Any:
     """``covers`` knows that write implies read. Handles of another kind (customer_…) do not matter."""
     found = []
     installation = data.get("currentAppInstallation")
