@@ -11,12 +11,16 @@ address outside of loopback fails the test.
 **Databases.** ``sqlite_url`` is a database in a temporary folder. ``database_url`` runs a test once on
 SQLite and once on PostgreSQL, each time on an empty database; the server starts with the first such test.
 Where no PostgreSQL is installed the tests run on SQLite, and the summary says so; in CI that is an error.
+
+**Browser.** ``tests/test_page.py`` runs in Debian's chromium; where there is none it is left out, and the
+summary says so; in CI that is an error.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Iterator
@@ -26,6 +30,8 @@ import pytest
 
 from tests.postgres import PostgresServer, find_binaries, running_server
 
+CHROMIUM = shutil.which("chromium")
+NO_CHROMIUM = "no chromium is installed here (Debian: apt-get install chromium)"
 POSTGRES = find_binaries()
 NO_POSTGRES = "no PostgreSQL server is installed here (Debian: apt-get install postgresql)"
 
@@ -34,9 +40,15 @@ class ClosedNetwork(AssertionError):
     """A test reached for something that is not on this machine."""
 
 
+collect_ignore = [] if CHROMIUM else ["test_page.py"]
+
+
 def pytest_configure() -> None:
-    if POSTGRES is None and os.environ.get("CI") == "true":
-        raise pytest.UsageError(f"{NO_POSTGRES}; CI tests on both databases")
+    if os.environ.get("CI") == "true":
+        if POSTGRES is None:
+            raise pytest.UsageError(f"{NO_POSTGRES}; CI tests on both databases")
+        if CHROMIUM is None:
+            raise pytest.UsageError(f"{NO_CHROMIUM}; CI tests the page in a browser")
     for name in [name for name in os.environ if name.startswith("CONNECTOR_")]:
         del os.environ[name]  # a developer's own settings must not reach the tests
     sys.addaudithook(_close_network)
@@ -45,6 +57,8 @@ def pytest_configure() -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if POSTGRES is None:
         terminalreporter.write_line(f"SQLite only: {NO_POSTGRES}")
+    if CHROMIUM is None:
+        terminalreporter.write_line(f"The page was not tested in a browser: {NO_CHROMIUM}")
 
 
 @pytest.fixture(scope="session")
