@@ -27,9 +27,11 @@ from tests.shops.shopify.server import serve
 from tests.shops.shopify.shop import Shop
 
 CASSETTES = Path(__file__).parents[3] / "cassettes" / "shopify"
+MARK = "# Made against the stand-in of the tests, not at Shopify: see README.md\n"
 URL = "https://example-shop.myshopify.com"
 STORAGE = "https://storage.example.com"
 CREDENTIALS = {"client_id": "client_test", "client_secret": "shpss_test"}
+SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 KINDS = ("card", "code", "included", "draft", "long", "currencies", "pos")
 
@@ -69,10 +71,10 @@ async def poll_and_fetch(adapter: Shopify, event: Event) -> Seen:
 async def bulk_history(adapter: Shopify, event: Event) -> Seen:
     """All orders of November, prepared by the shop as a report."""
     seen = Seen()
-    since, until = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
+    until = datetime(2026, 12, 1, tzinfo=UTC)
     cursor, more = None, True
     while more:
-        page = await adapter.changed(History(since=since, until=until, cursor=cursor))
+        page = await adapter.changed(History(since=SINCE, until=until, cursor=cursor))
         seen.documents += page.documents
         seen.answers.append((len(page.documents), page.wait))
         cursor, more = page.cursor, page.more
