@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.fire.hatchery import Hatchery, Plugin, hatchery
+from tests.fire import scenarios
+from tests.fire.hatchery import Hatchery, hatchery
+from tests.fire.scenarios import Scenario, first_broken
 from tests.fire.trial import HISTORY, kill, trial
-from tests.fire.weather import KINDS, STALE, Weather
 
 SOAK = bool(os.environ.get("SOAK"))  # ``make soak``: the long versions
-TOGETHER = 3  # trials at a time, where they mostly wait
 KILLS, ORDERS = (100, 5000)
 
 
@@ -25,24 +24,14 @@ def nest() -> Iterator[Hatchery]:
         yield parent
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(20 if SOAK else 2))
+@pytest.mark.parametrize(
+    "scenario", [scenarios.stormy, scenarios.lagging, scenarios.locked_out, scenarios.restarted]
+)
 async def test_whatever_fails_on_either_side_every_promise_is_kept(
-    tmp_path: Path, nest: Hatchery, seed: int
+    tmp_path: Path, nest: Hatchery, scenario: Scenario, seed: int
 ) -> None:
-    async with trial(tmp_path, nest, seed=seed, orders=60) as fire:
-        refused = {fire.dice.choice(fire.trade.old)}
-        fire.refused |= refused
-        stormy = Weather(seed=seed, share=0.35, refused=frozenset(refused), seconds=1.0)
-        fire.privy.set(stormy)
-        fire.front.set(Weather(seed=seed + 100, share=0.25, kinds=(*KINDS, STALE, STALE), path="/orders"))
-        running = await fire.program.start(*HISTORY)
-        for _ in range(8):
-            fire.trade.act()
-            await asyncio.sleep(0.4)
-        running.signal(signal.SIGINT)
-        await running.end()
-        broken = await fire.settled()
-        assert broken == []
+    assert await scenario(tmp_path, nest, seed) == []
 
 
 # Dying
@@ -55,20 +44,11 @@ async def test_dying_at_each_commit_request_and_answer_breaks_no_promise(
     tmp_path: Path, nest: Hatchery, kind: str
 ) -> None:
     """As SQLite's authors do it: one run for every place to die, until one comes to its end."""
+    assert await first_broken(scenarios.dying(kind), tmp_path, nest, range(1, 1000)) == [scenarios.SURVIVED]
 
-    async def die(number: int) -> bool:
-        async with trial(tmp_path / str(number), nest, seed=number, orders=3) as fire:
-            fire.trade.act()
-            abort = Plugin("plugins.abort", {"kind": kind, "number": number})
-            ended = await (await fire.program.start(*HISTORY, plugins=[abort])).end()
-            fire.trade.act()
-            assert await fire.settled() == [], f"died at {kind} {number}"
-            return ended.code == -signal.SIGKILL
 
-    number = 1
-    while all(await asyncio.gather(*(die(number + more) for more in range(TOGETHER)))):
-        number += TOGETHER
-    assert number > 5
+async def test_dying_at_each_commit_of_a_poll_skips_no_order(tmp_path: Path, nest: Hatchery) -> None:
+    assert await first_broken(scenarios.catching_up, tmp_path, nest, range(1, 40)) == [scenarios.SURVIVED]
 
 
 async def test_a_backfill_killed_a_hundred_times_among_live_edits_keeps_every_promise(

@@ -84,7 +84,7 @@ class Hatched:
 
     async def wait(self) -> int:
         """Wait for the end."""
-        return await asyncio.wrap_future(self._ended)
+        return await asyncio.shield(asyncio.wrap_future(self._ended))
 
 
 class Hatchery:

@@ -1,1 +1,119 @@
-"""Saboteurs."""
+"""Faults of the program's own, put into it on purpose: each must be caught, or the tests prove nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, delete
+
+from adapters.woocommerce import paging
+from connector import claims, cursors, delivery, feeds, lanes, outbox, payload, privy, quota
+from connector.http import Reply
+from connector.outbox import OUTBOX, Version
+from connector.privy import Outcome
+
+
+def cursor_before_commit() -> None:
+    """The cursor moves in a transaction of its own, before what was read is stored."""
+    plain = feeds._keep_poll
+
+    async def poll_page(shop: feeds.Shop, feed: str) -> bool:
+        run = shop.db.run
+
+        async def run_twice(work: Any, *given: Any, **named: Any) -> Any:
+            if work is plain:
+                _, _, page, _, now, _ = given
+                await run(cursors.move, shop.name, feed, page.cursor, page.position, now)
+            return await run(work, *given, **named)
+
+        shop.db.run = run_twice  # type: ignore[method-assign,assignment]
+        try:
+            return await poll_one_page(shop, feed)
+        finally:
+            shop.db.run = run  # type: ignore[method-assign]
+
+    poll_one_page = feeds._poll_page
+    feeds._poll_page = poll_page
+
+
+def greater_for_at_least() -> None:
+    """A page begins after the last second of the one before, not with it."""
+    vars(paging)["SECOND"] = timedelta(0)
+
+
+def flag_lost_on_retry() -> None:
+    """What is sent a second time goes without ``initial_sync``."""
+    plain = payload.with_initial_sync
+    seen: set[bytes] = set()
+
+    def with_initial_sync(body: bytes, initial_sync: bool) -> bytes:
+        again = body in seen
+        seen.add(body)
+        return plain(body, initial_sync and not again)
+
+    vars(delivery)["with_initial_sync"] = with_initial_sync
+
+
+def spending_in_memory() -> None:
+    """A restart forgets what was spent."""
+
+    def recover(connection: Connection, account: str, steady: float) -> None:
+        connection.execute(delete(quota.SLOTS))
+
+    quota.recover = recover
+
+
+def delivered_before_sent() -> None:
+    """A claim is recorded as delivered."""
+    claims._CLAIM = claims._CLAIM.values(state="delivered", told_hash=OUTBOX.c.hash)
+
+
+def no_version_check() -> None:
+    """Whatever is read last counts as the newest."""
+    plain = outbox.accept
+
+    def accept(
+        connection: Connection,
+        store: str,
+        account: str,
+        versions: list[Version],
+        rows: dict[str, Row[Any]],
+        *,
+        now: datetime,
+        **named: Any,
+    ) -> outbox.Accepted:
+        known = {ref: row.changed_at for ref, row in rows.items()}
+        newest = [
+            msgspec.structs.replace(
+                one, changed_at=max(one.changed_at, known.get(one.ref, one.changed_at)), fetched_at=now
+            )
+            for one in versions
+        ]
+        return plain(connection, store, account, newest, rows, now=now, **named)
+
+    outbox.accept = accept  # type: ignore[assignment]
+
+
+def every_order_live() -> None:
+    """The rule that tells history from live orders fails."""
+    lanes.decide = lambda **facts: lanes.Lane(lane="live", initial_sync=False, reason="sabotage")
+
+
+def no_second_guard() -> None:
+    """The rule fails, and nobody asks again."""
+    every_order_live()
+    vars(delivery)["may_send"] = lambda **facts: True
+
+
+def any_answer_counts() -> None:
+    """Every 200 is taken for Privy's."""
+    plain = privy.judge
+
+    def judge(reply: Reply, has_integration_token: bool) -> Outcome:
+        if reply.status == 200:
+            return Outcome(kind="delivered", detail="200")
+        return plain(reply, has_integration_token)
+
+    privy.judge = judge

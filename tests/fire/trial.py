@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import signal
 import time
@@ -18,7 +17,7 @@ from tests.fire.oracle import Evidence, violations
 from tests.fire.proxy import Proxy, before
 from tests.fire.weather import Weather
 from tests.privy import RunningSandbox, running_sandbox
-from tests.program import STORE, Finished, Program, Running, Truth
+from tests.program import STORE, Program, Running, Truth
 from tests.shops.woocommerce import Shop, serve
 
 TOKEN = "privy_planted_7f3a9c21"
@@ -62,32 +61,22 @@ class Trial:
     factor: float
     limit: int = 0
     refused: set[int] = field(default_factory=set)
+    patience: float = 240.0  # true seconds for a command that ought to end by itself
 
-    async def killed(self, *command: str, after: float, plugins: Sequence[Plugin] = ()) -> None:
-        """Start a command and kill it ``after`` so many true seconds, unless it ended before."""
-        running = await self.program.start(*command, plugins=plugins)
-        await asyncio.sleep(after)
-        await kill(running)
+    def sabotage(self, plugins: Sequence[Plugin]) -> None:
+        """Load saboteurs into all processes from now on; what does not end then is soon stopped."""
+        self.program.plugins += plugins
+        self.patience = 15.0 if plugins else self.patience
 
-    async def until_settled(self, seconds: float = 60.0, *, waiting: int = 0) -> None:
-        """Wait until the program says that nothing waits; the oracle judges whether that is so."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            [store] = (await self.program.good("status", "--json")).json["stores"]
-            if store["waiting_live"] + store["waiting_history"] <= waiting:
-                return
-            await asyncio.sleep(0.1)
-        raise AssertionError(f"orders still wait after {seconds:.0f} s")
-
-    async def settled(self, *, plugins: Sequence[Plugin] = ()) -> list[str]:
+    async def settled(self) -> list[str]:
         """Calm weather, and the program run to its end; then the broken promises.
 
         History first, then a round for what changed meanwhile. What fails here is for the oracle to tell.
         """
         self.privy.set(Weather(refused=frozenset(self.refused)))
         self.front.set(Weather())
-        await self._to_the_end(*HISTORY, plugins=plugins)
-        await self._to_the_end("sync", "--seconds", "15000", plugins=plugins)
+        await self._to_the_end(*HISTORY)
+        await self._to_the_end("sync", "--seconds", "15000")
         return await self.judged()
 
     async def judged(self) -> list[str]:
@@ -111,10 +100,14 @@ class Trial:
             )
         )
 
-    async def _to_the_end(self, *command: str, plugins: Sequence[Plugin]) -> Finished:
-        finished = await (await self.program.start(*command, plugins=plugins)).end(240)
+    async def _to_the_end(self, *command: str) -> None:
+        running = await self.program.start(*command)
+        try:
+            finished = await running.end(self.patience)
+        except TimeoutError:
+            running.signal(signal.SIGINT)
+            finished = await running.end()
         assert "Traceback" not in finished.stderr, finished.stderr
-        return finished
 
 
 async def kill(running: Running) -> None:

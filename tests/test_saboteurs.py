@@ -1,0 +1,47 @@
+"""A judge that never found anything proves nothing: faults put into the program on purpose are caught."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.fire import scenarios
+from tests.fire.hatchery import Hatchery, Plugin, hatchery
+from tests.fire.scenarios import Scenario, first_broken
+
+
+@pytest.fixture(scope="module")
+def nest() -> Iterator[Hatchery]:
+    with hatchery() as parent:
+        yield parent
+
+
+@pytest.mark.parametrize(
+    ("saboteur", "scenario", "seeds", "promise"),
+    [
+        ("cursor_before_commit", scenarios.catching_up, range(6, 24), "newest"),
+        ("greater_for_at_least", scenarios.catching_up, [99], "newest"),
+        ("flag_lost_on_retry", scenarios.stormy, range(3), "flag"),
+        ("spending_in_memory", scenarios.restarted, range(3), "limit"),
+        ("delivered_before_sent", scenarios.stormy, range(3), "newest"),
+        ("no_version_check", scenarios.lagging, range(6), "back"),
+        ("no_second_guard", scenarios.stormy, range(3), "mail"),
+        ("any_answer_counts", scenarios.locked_out, range(3), "newest"),
+    ],
+)
+async def test_a_saboteur_is_caught(
+    tmp_path: Path, nest: Hatchery, saboteur: str, scenario: Scenario, seeds: Sequence[int], promise: str
+) -> None:
+    broken = await first_broken(scenario, tmp_path, nest, seeds, [Plugin(f"saboteurs.{saboteur}")])
+    assert promise in {one.partition(":")[0] for one in broken}
+
+
+async def test_the_second_guard_lets_no_mail_out_though_the_first_fails(
+    tmp_path: Path, nest: Hatchery
+) -> None:
+    broken = await scenarios.stormy(tmp_path, nest, plugins=[Plugin("saboteurs.every_order_live")])
+    told = {one.partition(":")[0] for one in broken}
+    assert told
+    assert not told & {"flag", "mail"}
