@@ -91,7 +91,8 @@ class Privy:
             return Outcome(
                 kind="later", detail=str(error), maybe=error.maybe_done, retry_after=error.retry_after
             )
-        outcome = judge(reply, integration_token is not None)
+        sent = msgspec.json.decode(body, type=_Numbered)
+        outcome = judge(reply, integration_token is not None, sent.order_id)
         if outcome.kind == "refused":
             outcome = msgspec.structs.replace(outcome, detail=_without_buyer(outcome.detail, body))
         if self._client and self._renews(reply.status, token):
@@ -153,18 +154,23 @@ class Privy:
         return str(answer["access_token"])
 
 
-def judge(reply: Reply, has_integration_token: bool) -> Outcome:
-    """The table of answers."""
+class _Numbered(msgspec.Struct):
+    order_id: int
+
+
+def judge(reply: Reply, has_integration_token: bool, order_id: int) -> Outcome:
+    """The table of answers. One that speaks of another order than ``order_id`` is none to this call."""
     status, said = reply.status, _error(reply)
     detail = f"{status}" + (f" {said['text']}" if said else f", {reply.kind()}")
     if status in (200, 201):
         answer = _json(reply)
-        if (
-            isinstance(answer, dict)
-            and isinstance(answer.get("data"), dict)
-            and answer["data"].get("order_id")
-        ):
+        data = answer.get("data") if isinstance(answer, dict) else None
+        told = data.get("order_id") if isinstance(data, dict) else None
+        if str(told) == str(order_id):
             return Outcome(kind="delivered", detail=str(status))
+        if told:
+            detail = f"{status} with the answer to another order; does a cache interfere?"
+            return Outcome(kind="later", detail=detail, maybe=True)
         return Outcome(kind="later", detail=f"{status} without Privy's JSON, {reply.kind()}", maybe=True)
     if status in (401, 403):
         what = "the token is missing, expired or revoked" if status == 401 else "the token lacks orders_write"

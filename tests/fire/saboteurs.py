@@ -19,7 +19,7 @@ def cursor_before_commit() -> None:
     """The cursor moves in a transaction of its own, before what was read is stored."""
     plain = feeds._keep_poll
 
-    async def poll_page(shop: feeds.Shop, feed: str) -> bool:
+    async def poll_page(shop: feeds.Shop, feed: str) -> float | None:
         run = shop.db.run
 
         async def run_twice(work: Any, *given: Any, **named: Any) -> Any:
@@ -111,9 +111,9 @@ def any_answer_counts() -> None:
     """Every 200 is taken for Privy's."""
     plain = privy.judge
 
-    def judge(reply: Reply, has_integration_token: bool) -> Outcome:
+    def judge(reply: Reply, has_integration_token: bool, order_id: int) -> Outcome:
         if reply.status == 200:
             return Outcome(kind="delivered", detail="200")
-        return plain(reply, has_integration_token)
+        return plain(reply, has_integration_token, order_id)
 
     privy.judge = judge

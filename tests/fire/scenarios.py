@@ -44,6 +44,7 @@ async def lagging(folder: Path, nest: Hatchery, seed: int = 1, plugins: Sequence
     async with trial(folder, nest, seed=seed, orders=5) as fire:
         fire.sabotage(plugins)
         fire.front.set(Weather(seed=seed, share=0.5, kinds=(STALE,), path="/orders"))
+        fire.trade.ticks = True
         await _traded(fire, "run")
         return await fire.settled()
 
@@ -117,7 +118,7 @@ SURVIVED = "the run came to its end"  # said by scenarios that die at a place wh
 async def first_broken(
     scenario: Scenario, folder: Path, nest: Hatchery, seeds: Sequence[int], plugins: Sequence[Plugin] = ()
 ) -> list[str]:
-    """Try seeds, some at a time, until promises break or all places to die were tried; gives what was said."""
+    """Try seeds, some at a time, until one says something: broken promises, or SURVIVED."""
     broken: set[str] = set()
     for start in range(0, len(seeds), TOGETHER):
         async with asyncio.TaskGroup() as group:

@@ -33,6 +33,7 @@ class Trade:
         self._dice = dice
         self.old = shop.seed(orders, until="2026-03-01T00:00:00+00:00", names=["completed_card"])
         self.live: list[int] = []
+        self.ticks = False  # whether the shop's clock goes on by a second with each edit
 
     def act(self) -> None:
         """A new order, and changes of a few: live ones, and an old one."""
@@ -43,6 +44,8 @@ class Trade:
 
     def raise_total(self, number: int) -> None:
         """Another version of an order."""
+        if self.ticks:
+            self._shop.clock.advance(1)
         total = Decimal(str(self._shop.order(number)["total"])) + Decimal("0.01")
         self._shop.edit(number, total=str(total))
 
