@@ -6,6 +6,7 @@ request per order in flight, and the note that Privy may hold the order from now
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -113,6 +114,8 @@ def settle(
         by_outcome.setdefault(one.outcome, []).append(one)
     for outcome, group in by_outcome.items():
         connection.execute(_SETTLE[outcome], [_parameters(one, now, steady) for one in group])
+    for store, count in Counter(one.claim.store for one in by_outcome.get("prevented", ())).items():
+        stores.count_prevented(connection, store, count)
     spent: dict[str, int] = {}
     for one in settled:
         if one.outcome != "prevented":

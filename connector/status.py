@@ -39,7 +39,10 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One store. ``lag_seconds`` is how long ago its shop was last read, or pushed; times are aware UTC."""
+    """One store. ``lag_seconds`` is how long ago its shop was last read, or pushed; times are aware UTC.
+
+    ``prevented`` are messages about old orders that only the second guard kept from leaving.
+    """
 
     name: str
     platform: str
@@ -53,6 +56,7 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
     delivered: int
     skipped: dict[str, int]
     failed: int
+    prevented: int
     last_failure: Failure | None
     notes: dict[str, int]
     troubles: list[Trouble]
@@ -198,6 +202,7 @@ def _store(
         position=max((feed.position for feed in feeds if feed.position), default=None),
         lag_seconds=lag,
         skipped=skipped,
+        prevented=facts.prevented if facts else 0,
         last_failure=_last_failure(connection, name) if sums["failed"] else None,
         notes=notes,
         troubles=troubles,

@@ -15,7 +15,8 @@ class StoreRecord(SQLModel, table=True):
     """One row a store, written when the store is first seen and kept for ever.
 
     ``numbering`` is null until the store's first order goes out; from then on it is fixed.
-    ``identity`` is the address by which the shop named itself when it was first read.
+    ``identity`` is the address by which the shop named itself when it was first read. ``prevented`` counts
+    the messages about old orders that only the second guard kept from leaving: each is a fault of ours.
     """
 
     __tablename__ = "store"
@@ -27,6 +28,7 @@ class StoreRecord(SQLModel, table=True):
     live_from: datetime = Field(sa_type=UtcTime)
     identity: str | None = None
     numbering: str | None = None
+    prevented: int = 0
 
 
 STORES = table_of(StoreRecord)
@@ -42,6 +44,7 @@ class StoreFacts(msgspec.Struct, frozen=True):
     live_from: datetime
     identity: str | None
     numbering: str | None
+    prevented: int = 0
 
 
 def register(
@@ -61,7 +64,12 @@ def register(
     if known is None:
         connection.execute(
             insert(STORES).values(
-                name=name, platform=platform, account=account, first_seen_at=now, live_from=live_from or now
+                name=name,
+                platform=platform,
+                account=account,
+                first_seen_at=now,
+                live_from=live_from or now,
+                prevented=0,
             )
         )
     elif (known.platform, known.account, live_from or known.live_from) != (
@@ -101,3 +109,10 @@ def fix_numbering(connection: Connection, name: str, numbering: str) -> None:
 def set_identity(connection: Connection, name: str, identity: str) -> None:
     """Record the address by which the shop names itself."""
     connection.execute(update(STORES).where(STORES.c.name == name).values(identity=identity))
+
+
+def count_prevented(connection: Connection, name: str, count: int) -> None:
+    """Note that the second guard kept messages of the store from leaving."""
+    connection.execute(
+        update(STORES).where(STORES.c.name == name).values(prevented=STORES.c.prevented + count)
+    )

@@ -77,6 +77,11 @@ def show(now: model.Status) -> None:
             click.echo(f"{store.name}: {count} orders with note {note}")
         for alarm in store.alarms:
             click.echo(f"{store.name}: {alarm.message}")
+        if store.prevented:
+            click.echo(
+                f"{store.name}: {store.prevented} times a message about an old order was prevented only at "
+                "the last moment; nothing was sent, but please report it"
+            )
         if store.failed:
             click.echo(f"{store.name}: {store.failed} failed; see: connector failed list")
     for kind, owners in (("store", now.stores), ("account", now.accounts)):

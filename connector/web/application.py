@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from connector.app import App
 from connector.errors import StateError
 from connector.listener import Server, bind, serving
-from connector.web import health, pages, pushes, webhooks
+from connector.web import health, metrics, pages, pushes, webhooks
 from connector.web.front import Front, error
 
 log = structlog.get_logger()
@@ -48,6 +48,7 @@ def routes(front: Front) -> list[BaseRoute]:
         *webhooks.routes(front),
         *pushes.routes(front),
         *health.routes(front),
+        *metrics.routes(front),
         *pages.routes(front),
     ]
 

@@ -160,6 +160,7 @@ def upgrade() -> None:
         sa.Column("live_from", sa.DateTime(timezone=True), nullable=False),
         sa.Column("identity", sa.String(), nullable=True),
         sa.Column("numbering", sa.String(), nullable=True),
+        sa.Column("prevented", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
