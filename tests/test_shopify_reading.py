@@ -300,6 +300,20 @@ async def test_a_report_in_which_nothing_was_found_has_no_address(shop: Shop, ur
     assert started(shop) == 1
 
 
+async def test_a_report_with_fewer_orders_than_the_shop_counts_is_not_trusted(
+    shop: Shop, url: str, http: Http
+) -> None:
+    refs = seeded(shop, 120)
+    shop.bulk.held = True
+    ours = adapter(url, http, bulk_above=0)
+    page = await ours.changed(History(since=SINCE, until=UNTIL))
+    shop.bulk.finish()
+    left_out = str(shop.add(placed_at=(NEWEST - timedelta(days=3)).isoformat()))
+    found = refs_of(await pages(ours, page.cursor))
+    assert found == [*refs, left_out]
+    assert started(shop) == 1
+
+
 @pytest.mark.parametrize("fault", ["truncated", "broken", "reset", "500", "502"])
 async def test_a_download_that_breaks_is_begun_anew(shop: Shop, url: str, http: Http, fault: str) -> None:
     refs = seeded(shop, 120)
