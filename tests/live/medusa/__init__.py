@@ -7,59 +7,23 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from connector import exact_json
-from tests.live.medusa.goods import VARIANTS, Goods, stock
+from tests.live.medusa.customers import ADDRESSES, BUYERS, LIVE, PAST
+from tests.live.medusa.goods import Goods, stock
+from tests.live.medusa.oracle import truth_of
 from tests.live.process import free_port, run, serve, stop
-from tests.live.shop import Journey, Line, LiveShop, Seen, Truth, Wish
+from tests.live.shop import LiveShop, Seen, Truth, Wish
 from tests.postgres import find_binaries, running_server
 
 HERE = Path(__file__).parent
 SUBSCRIBER = HERE.parents[2] / "config" / "stores" / "medusa.subscriber.js"
+INSTALL = ("npm", "install", "--no-audit", "--no-fund", "--legacy-peer-deps")
 EMAIL, PASSWORD = "admin@example.com", "of a test"
-
-_BUYERS = (
-    ("ada@example.com", "Ada", "Example", "+4915112345678"),
-    ("bo@example.com", "Bo", "Sample", ""),
-    ("chloe@example.com", "Chloé", "Démo", "+33612345678"),
-    ("dai@example.com", "大", "例", "+819012345678"),
-    ("eve+tag@example.com", "Eve", "O'Test", "+12125550123"),
-)
-_ADDRESSES = {
-    "de": {"address_1": "Hauptstr. 1", "city": "Berlin", "postal_code": "10115"},
-    "fr": {"address_1": "1 rue X", "city": "Paris", "postal_code": "75001"},
-    "us": {"address_1": "1 Main St", "city": "Austin", "province": "tx", "postal_code": "78701"},
-    "jp": {"address_1": "1-1", "city": "東京", "province": "JP-13", "postal_code": "100-0001"},
-    "kw": {"address_1": "Block 1", "city": "Kuwait City"},
-}
-_DECIMALS = {"JPY": 0, "KWD": 3}
-_FINANCIAL = {
-    "not_paid": "pending",
-    "authorized": "authorized",
-    "partially_captured": "partially_paid",
-    "captured": "paid",
-    "partially_refunded": "partially_refunded",
-    "refunded": "refunded",
-    "canceled": "voided",
-}
-_FULFILLMENT = {
-    "not_fulfilled": "unfulfilled",
-    "fulfilled": "in_progress",
-    "partially_fulfilled": "partially_fulfilled",
-    "partially_shipped": "partially_fulfilled",
-    "shipped": "fulfilled",
-    "partially_delivered": "partially_fulfilled",
-    "delivered": "delivered",
-    "canceled": "unfulfilled",
-}
-_DELIVERED = ("capture", "fulfil", "ship", "deliver")
 
 
 class Shop(LiveShop):
@@ -68,42 +32,9 @@ class Shop(LiveShop):
     platform = "medusa"
     title = "Medusa 2.21.2"
     silent = frozenset(("capture", "capture 20", "capture the rest", "refund what was returned"))
-    past = (
-        Journey(Wish()),
-        Journey(Wish(buyer=1, lines=((4, 3),)), ("capture",)),
-        Journey(Wish(buyer=2, country="fr"), _DELIVERED),
-        Journey(Wish(buyer=3, country="jp", lines=((0, 2),)), ("capture", "refund")),
-        Journey(Wish(buyer=4, country="us", lines=((2, 1),)), ("capture", "fulfil", "ship")),
-        Journey(Wish(buyer=1, country="kw", lines=((4, 3),)), ("capture", "cancel")),
-        Journey(Wish(lines=((0, 2), (2, 1)), codes=("TENOFF",)), ("capture", "fulfil")),
-    )
+    past = PAST
     later = ((0, "capture"), (4, "deliver"), (6, "ship"))
-    live = (
-        Journey(Wish(lines=((0, 2), (2, 1))), _DELIVERED),
-        Journey(Wish(buyer=1, lines=((4, 3),)), ("capture", "refund 5", "refund 2.5")),
-        Journey(Wish(buyer=2, country="fr", lines=((0, 1),)), ("fulfil", "ship", "deliver", "capture")),
-        Journey(Wish(buyer=3, country="jp", lines=((0, 2), (4, 1))), (*_DELIVERED, "complete")),
-        Journey(Wish(buyer=4, country="us", lines=((2, 1), (6, 1))), ("capture", "refund 3.33")),
-        Journey(Wish(buyer=1, country="kw", lines=((4, 3),)), ("capture", "refund")),
-        Journey(Wish(lines=((0, 3), (2, 1)), codes=("TENOFF",)), _DELIVERED),
-        Journey(Wish(lines=((2, 2),), codes=("FIVEEUR",)), ("capture", "fulfil part", "ship")),
-        Journey(Wish(lines=((6, 1),), codes=("FREESHIP",)), ("capture 20", "capture the rest")),
-        Journey(Wish(lines=((2, 2),), codes=("TENOFF", "FIVEEUR")), ("capture", "fulfil", "unfulfil")),
-        Journey(Wish(buyer=4, country="us", lines=((2, 2),)), ("cancel",)),
-        Journey(Wish(buyer=2, country="fr", lines=((0, 1), (8, 2))), ("capture", "cancel")),
-        Journey(Wish(lines=((0, 2),)), (*_DELIVERED, "return one", "refund what was returned")),
-        Journey(Wish(lines=((0, 3),), codes=("TENOFF",)), (*_DELIVERED, "return one", "refund")),
-        Journey(Wish(lines=((0, 1),)), ("capture", "add two", "metadata")),
-        Journey(Wish(lines=((10, 1),)), ("capture",)),
-        Journey(Wish(lines=((10, 1),), codes=("FREESHIP",))),
-        Journey(Wish(buyer=4, country="us", lines=((9, 1),)), ("e-mail", "capture")),
-        Journey(Wish(buyer=3, country="jp", lines=((6, 1),)), ("fulfil", "capture", "ship", "deliver")),
-        Journey(Wish(buyer=2, country="fr", lines=((2, 3),)), (*_DELIVERED, "complete", "archive")),
-        Journey(Wish(buyer=1, lines=((8, 7),))),
-        Journey(Wish(buyer=1, country="kw", lines=((0, 1),)), ("capture", "fulfil", "ship")),
-        Journey(Wish(lines=((0, 1), (2, 1), (4, 1))), ("fulfil", "unfulfil", "cancel")),
-        Journey(Wish(buyer=4, country="us", lines=((0, 4),)), _DELIVERED),
-    )
+    live = LIVE
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -134,15 +65,7 @@ class Shop(LiveShop):
         for name in ("package.json", "medusa-config.js"):
             shutil.copy(HERE / name, self.folder / name)
         if not (self.folder / "node_modules" / "@medusajs" / "medusa").is_dir():
-            await run(
-                "npm",
-                "install",
-                "--no-audit",
-                "--no-fund",
-                "--legacy-peer-deps",
-                cwd=self.folder,
-                log="npm.log",
-            )
+            await run(*INSTALL, cwd=self.folder, log="npm.log")
         subscribers = self.folder / "src" / "subscribers"
         subscribers.mkdir(parents=True, exist_ok=True)
         shutil.copy(SUBSCRIBER, subscribers / "privy-connector.js")
@@ -175,10 +98,10 @@ class Shop(LiveShop):
 
     async def place(self, wish: Wish) -> str:
         assert self._goods is not None
-        email, first, last, phone = _BUYERS[wish.buyer]
+        email, first, last, phone = BUYERS[wish.buyer]
         goods = self._goods
         address = {
-            "first_name": first, "last_name": last, "country_code": wish.country, **_ADDRESSES[wish.country],
+            "first_name": first, "last_name": last, "country_code": wish.country, **ADDRESSES[wish.country],
         }  # fmt: skip
         if phone:
             address["phone"] = phone
@@ -260,44 +183,7 @@ class Shop(LiveShop):
                 raise AssertionError(f"no such step: {step}")
 
     async def truth(self, ref: str) -> Truth:
-        order = await self._order(ref)
-        currency = str(order["currency_code"]).upper()
-        canceled = order["status"] == "canceled"
-        financial = _FINANCIAL[order["payment_status"]]
-        if canceled and financial in ("pending", "authorized"):
-            financial = "voided"
-        # Medusa's own sums; what came back was sold all the same.
-        sold = sum(
-            (
-                line["total"] + line["return_received_total"] + line["return_dismissed_total"]
-                for line in order["items"]
-            ),
-            order["shipping_total"],
-        )
-        address, items = order["shipping_address"], order["items"]
-        taxed = [*items, *order["shipping_methods"]]
-        return Truth(
-            order_id=_number(ref),
-            placed_at=datetime.fromisoformat(order["created_at"]),
-            currency=currency,
-            total=_rounded(sold, _DECIMALS.get(currency, 2)),
-            financial=financial,
-            fulfillment="restocked" if canceled else _FULFILLMENT[order["fulfillment_status"]],
-            email=order["email"],
-            phone=re.sub(r"[^+0-9]", "", address["phone"] or ""),
-            lines=[
-                Line(
-                    line["variant_sku"] or line["variant_id"],
-                    int(line["quantity"]),
-                    Decimal(line["unit_price"]),
-                )
-                for line in items
-            ],
-            codes=frozenset(each["code"] for part in taxed for each in part["adjustments"]),
-            tax=sum((_tax(part) for part in taxed), Decimal(0)),
-            city=address["city"],
-            country=address["country_code"].upper(),
-        )
+        return truth_of(await self._order(ref))
 
     def is_sweep(self, requests: Sequence[Seen], index: int) -> bool:
         """Orders asked for by their ids, or one; unless it is the answer to payments that moved."""
@@ -336,7 +222,7 @@ class Shop(LiveShop):
                 "first_name": "Dra",
                 "last_name": "Ft",
                 "country_code": "de",
-                **_ADDRESSES["de"],
+                **ADDRESSES["de"],
             },
         )
 
@@ -391,27 +277,7 @@ def _node_url(url: str) -> str:
     return f"postgres://postgres@{socket.replace('/', '%2F')}/{name}"
 
 
-def _number(ref: str) -> int:
-    """The hash of (store, id), as the README documents it."""
-    digest = sha256(f"live\0{ref}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") % 2**62 + 2**62
-
-
-def _tax(part: dict[str, Any]) -> Decimal:
-    """Of all that was sold, also of what came back."""
-    amount = Decimal(part["unit_price"] * part["quantity"] if "unit_price" in part else part["amount"])
-    amount -= sum((Decimal(each["amount"]) for each in part["adjustments"]), Decimal(0))
-    return sum((amount * Decimal(each["rate"]) / 100 for each in part["tax_lines"]), Decimal(0))
-
-
-def _rounded(amount: Any, decimals: int) -> Decimal:
-    return Decimal(amount).quantize(Decimal("1e-9")).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
-
-
 def _good(reply: httpx.Response) -> httpx.Response:
     if reply.status_code >= 300:
         raise RuntimeError(f"{reply.request.method} {reply.url.path}: {reply.status_code} {reply.text[:300]}")
     return reply
-
-
-assert len(VARIANTS) == 12
