@@ -37,12 +37,14 @@ def differences(truth: Truth, stored: Mapping[str, Any] | None) -> list[str]:
         sorted((item["sku"], item["quantity"], Decimal(item["price"]).quantize(CENT)) for item in items),
     )
     same("total_items", sum(line.quantity for line in truth.lines), stored.get("total_items"))
+    coin = Decimal(1).scaleb(int(truth.total.as_tuple().exponent))
     goods = sum((line.quantity * line.price for line in truth.lines), Decimal(0))
-    if abs(goods - Decimal(stored["subtotal"])) > CENT * max(1, len(items)):
+    if abs(goods - Decimal(stored["subtotal"])) > coin * max(1, len(items)):
         same("subtotal", goods, stored["subtotal"])
     same("discounts", sorted(truth.codes), sorted(each["code"] for each in stored.get("discounts", [])))
     taxes = sum((Decimal(each["amount"]) for each in stored.get("tax_lines", [])), Decimal(0))
-    coin = Decimal(1).scaleb(int(truth.total.as_tuple().exponent))
+    if truth.customer:
+        same("customer_id", truth.customer, stored.get("customer_id", ""))
     if abs(taxes - truth.tax) > coin * max(1, len(stored.get("tax_lines", []))):
         same("tax_lines", truth.tax, taxes)
     address = stored.get("shipping_address", {})

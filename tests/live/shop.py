@@ -52,6 +52,7 @@ class Truth:
     financial: str
     fulfillment: str
     email: str
+    customer: str = ""  # left out where the shop names none
     phone: str = ""
     lines: Sequence[Line] = ()
     codes: frozenset[str] = frozenset()

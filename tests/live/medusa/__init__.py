@@ -43,6 +43,7 @@ class Shop(LiveShop):
         self._server: asyncio.subprocess.Process | None = None
         self._environment: dict[str, str] = {}
         self._goods: Goods | None = None
+        self._account = ""  # the token of the one buyer who has an account; the others are guests
         self._client = httpx.AsyncClient(base_url=self.url, timeout=60.0)
 
     @property
@@ -81,6 +82,7 @@ class Shop(LiveShop):
         await self._command("user", "-e", EMAIL, "-p", PASSWORD)
         await self._start()
         self._goods = await stock(self._client, EMAIL, PASSWORD)
+        self._account = await self._register(0)
         await self._clutter()
 
     async def restart(self, hook: str, secret: str) -> None:
@@ -105,10 +107,12 @@ class Shop(LiveShop):
         }  # fmt: skip
         if phone:
             address["phone"] = phone
+        as_account = {"authorization": f"Bearer {self._account}"} if wish.buyer == 0 else {}
         billing = {} if wish.buyer == 4 else {"billing_address": address}
         cart = (
             await self._shop(
                 "carts",
+                as_account,
                 region_id=goods.regions[wish.country],
                 email=email,
                 items=[
@@ -241,9 +245,19 @@ class Shop(LiveShop):
     async def _admin(self, path: str, **body: Any) -> Any:
         return _good(await self._client.post(f"/admin/{path}", json=body, auth=self._key)).json()
 
-    async def _shop(self, path: str, **body: Any) -> Any:
+    async def _register(self, buyer: int) -> str:
+        """An account of the shop for a buyer; returns its token."""
+        email, first, last, _ = BUYERS[buyer]
+        login = {"email": email, "password": PASSWORD}
+        made = _good(await self._client.post("/auth/customer/emailpass/register", json=login)).json()
+        headers = {"authorization": f"Bearer {made['token']}"}
+        await self._shop("customers", headers, email=email, first_name=first, last_name=last)
+        token = _good(await self._client.post("/auth/customer/emailpass", json=login)).json()["token"]
+        return str(token)
+
+    async def _shop(self, path: str, headers: Mapping[str, str] | None = None, /, **body: Any) -> Any:
         assert self._goods is not None
-        headers = {"x-publishable-api-key": self._goods.publishable_key}
+        headers = {"x-publishable-api-key": self._goods.publishable_key, **(headers or {})}
         return _good(await self._client.post(f"/store/{path}", json=body, headers=headers)).json()
 
     async def _command(self, *arguments: str) -> None:

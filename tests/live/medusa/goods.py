@@ -77,6 +77,7 @@ async def stock(client: httpx.AsyncClient, email: str, password: str) -> Goods:
             payment_providers=["pp_system_default"], automatic_taxes=True,
         )  # fmt: skip
         regions |= dict.fromkeys(countries, region["region"]["id"])
+    await _include_taxes(post, get, {regions["jp"], "jpy"})
     for country, rate in TAXES.items():
         tax = {"rate": rate, "name": f"{country.upper()} tax", "code": f"{country}-std"}
         await post("tax-regions", country_code=country, provider_id="tp_system", default_tax_rate=tax)
@@ -100,6 +101,13 @@ async def stock(client: httpx.AsyncClient, email: str, password: str) -> Goods:
         regions=regions,
         variants=variants,
     )
+
+
+async def _include_taxes(post: Any, get: Any, places: set[str]) -> None:
+    """Prices of these regions and currencies are with tax."""
+    for preference in (await get("price-preferences?limit=100"))["price_preferences"]:
+        if preference["value"] in places:
+            await post(f"price-preferences/{preference['id']}", is_tax_inclusive=True)
 
 
 async def _shipping(post: Any, get: Any, channel: str, regions: dict[str, str]) -> tuple[str, str, str]:

@@ -57,12 +57,13 @@ def truth_of(order: dict[str, Any]) -> Truth:
         financial=financial,
         fulfillment="restocked" if canceled else _FULFILLMENT[order["fulfillment_status"]],
         email=order["email"],
+        customer=order["customer_id"],
         phone=re.sub(r"[^+0-9]", "", address["phone"] or ""),
         lines=[
             Line(
                 line["variant_sku"] or line["variant_id"],
                 int(line["quantity"]),
-                Decimal(line["unit_price"]),
+                Decimal(line["subtotal"]) / _kept(line),
             )
             for line in items
         ],
@@ -80,10 +81,17 @@ def _number(ref: str) -> int:
 
 
 def _tax(part: dict[str, Any]) -> Decimal:
-    """Of all that was sold, also of what came back."""
-    amount = Decimal(part["unit_price"] * part["quantity"] if "unit_price" in part else part["amount"])
-    amount -= sum((Decimal(each["amount"]) for each in part["adjustments"]), Decimal(0))
-    return sum((amount * Decimal(each["rate"]) / 100 for each in part["tax_lines"]), Decimal(0))
+    """Of all that was sold: Medusa's own amount is for what the buyer kept."""
+    whole = Decimal(part["quantity"]) / _kept(part) if "quantity" in part else Decimal(1)
+    return sum((Decimal(each["total"]) for each in part["tax_lines"]), Decimal(0)) * whole
+
+
+def _kept(line: dict[str, Any]) -> Decimal:
+    """The pieces that did not come back; no customer here returns all of a line."""
+    detail = line["detail"]
+    return Decimal(
+        line["quantity"] - detail["return_received_quantity"] - detail["return_dismissed_quantity"]
+    )
 
 
 def _rounded(amount: Any, decimals: int) -> Decimal:
