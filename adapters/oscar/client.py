@@ -33,9 +33,9 @@ _NO_RIGHTS = (
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """A page of the list, newest first. ``following`` is the query of the next page; None at the end.
+    """A page of a list. ``following`` is the query of the next page; None at the end.
 
-    ``whole``: the shop does not page, this is every order there is.
+    ``whole``: the shop does not page, this is all there is.
     """
 
     rows: list[dict[str, Any]]
@@ -55,18 +55,8 @@ class Client:
         self._skus: dict[str, str] = {}
 
     async def orders(self, query: Mapping[str, str] | None = None) -> Listed:
-        """A page of the list. Raises AuthError, Unavailable."""
-        reply = await self._get(ORDERS, query)
-        if reply.status == 404:
-            raise Unavailable(f"{reply.url} answered 404: {_BLOCKED}")
-        value = self._good(reply)
-        if isinstance(value, list):
-            return Listed(_objects(value, reply), None, whole=True)
-        if not isinstance(value, dict) or not isinstance(value.get("results"), list):
-            raise Unavailable(f"{reply.url} answered with something else than a list of orders")
-        following = value.get("next")
-        query = dict(parse_qsl(urlsplit(following).query)) if isinstance(following, str) else None
-        return Listed(_objects(value["results"], reply), query, whole=False)
+        """A page of the orders, newest first. Raises AuthError, Unavailable."""
+        return await self._page(ORDERS, query)
 
     async def order(self, ref: str) -> dict[str, Any] | None:
         """One row as the list shows it; None when the shop says that there is none."""
@@ -83,9 +73,12 @@ class Client:
         """
         key = (ref, *(str(row.get(name)) for name in ("total_incl_tax", "total_excl_tax", "currency")))
         if key not in self._lines:
-            reply = await self._get(f"{ORDERS}{ref}/lines/")
-            value = self._good(reply)
-            found = _objects(value if isinstance(value, list) else _results(value), reply)
+            found: list[dict[str, Any]] = []
+            query: Mapping[str, str] | None = {}
+            while query is not None:  # where the project sets paging, it sets it for lines as well
+                page = await self._page(f"{ORDERS}{ref}/lines/", query)
+                found += page.rows
+                query = page.following
             _remember(self._lines, key, [{**line, "sku": await self._sku(line)} for line in found])
         return self._lines[key]
 
@@ -101,6 +94,19 @@ class Client:
             sku = value.get("partner_sku") if isinstance(value, dict) else None
             _remember(self._skus, path, sku if isinstance(sku, str) else "")
         return self._skus[path]
+
+    async def _page(self, path: str, query: Mapping[str, str] | None) -> Listed:
+        reply = await self._get(path, query)
+        if reply.status == 404:
+            raise Unavailable(f"{reply.url} answered 404: {_BLOCKED}")
+        value = self._good(reply)
+        if isinstance(value, list):
+            return Listed(_objects(value, reply), None, whole=True)
+        if not isinstance(value, dict) or not isinstance(value.get("results"), list):
+            raise Unavailable(f"{reply.url} answered with something else than a list")
+        following = value.get("next")
+        more = dict(parse_qsl(urlsplit(following).query)) if isinstance(following, str) else None
+        return Listed(_objects(value["results"], reply), more, whole=False)
 
     async def _get(self, path: str, query: Mapping[str, str] | None = None) -> Reply:
         """The reply, whatever its status; a session that has ended is begun anew."""
@@ -171,11 +177,6 @@ def _objects(rows: list[Any], reply: Reply) -> list[dict[str, Any]]:
     if not all(isinstance(row, dict) for row in rows):
         raise Unavailable(f"{reply.url} answered with something else than objects", maybe_done=True)
     return rows
-
-
-def _results(value: Any) -> list[Any]:
-    results = value.get("results") if isinstance(value, dict) else None
-    return results if isinstance(results, list) else [None]
 
 
 def _remember(memory: dict[Any, Any], key: Any, value: Any) -> None:

@@ -277,7 +277,7 @@ def configured(shop: LiveShop, url: str, privy: RunningSandbox, folder: Path) ->
     program.configuration["stores"] = {
         STORE: {
             "platform": shop.platform,
-            "url": url,
+            "url": url + shop.path,
             **shop.store,
             "account": "main",
             "poll": f"{POLL:.0f}s",

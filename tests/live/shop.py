@@ -76,6 +76,7 @@ class LiveShop(ABC):
 
     platform: ClassVar[str]
     title: ClassVar[str]
+    path: ClassVar[str] = ""  # below ``url``, where its API is: what an operator writes into the store's url
     past: ClassVar[Sequence[Journey]]  # placed, and all steps done, before the store goes live
     later: ClassVar[
         Sequence[tuple[int, str]]

@@ -1,5 +1,6 @@
-// A Vendure server for `make live`: node server.cjs. Everything comes from the environment: PORT, PG_SOCKET and
-// PG_DATABASE (an empty database the first time), PLUGIN (our plugin's text), and where it sends: HOOK_URL, HOOK_SECRET.
+// A Vendure server for `make live`: `node server.cjs populate` fills an empty database, `node server.cjs` serves it.
+// The rest comes from the environment: PORT, PG_SOCKET and PG_DATABASE, PLUGIN (the file of our plugin's text), and
+// where that sends: HOOK_URL, HOOK_SECRET.
 require("reflect-metadata")
 const fs = require("node:fs")
 const path = require("node:path")
@@ -74,11 +75,11 @@ const products = [
 ].join("\n")
 
 async function main() {
-  if (!fs.existsSync("populated")) {
+  if (process.argv[2] === "populate") {
     fs.writeFileSync("products.csv", products)
-    const first = await populate(() => vendure.bootstrap(config), catalogue, path.resolve("products.csv"))
-    await first.close()
-    fs.writeFileSync("populated", "")
+    const app = await populate(() => vendure.bootstrap(config), catalogue, path.resolve("products.csv"))
+    await app.close()
+    process.exit(0)
   }
   const app = await vendure.bootstrap(config)
   await app.get(vendure.JobQueueService).start()

@@ -82,7 +82,10 @@ class Shop:
 
     def _list(self, request: Request) -> Response:
         refs = sorted(self.orders, key=lambda ref: self.orders[ref]["date_placed"], reverse=True)
-        rows = [self._row(request, ref) for ref in refs]
+        return self._paged(request, [self._row(request, ref) for ref in refs])
+
+    def _paged(self, request: Request, rows: list[dict[str, Any]]) -> Response:
+        """As the project's setting has it, for every list alike."""
         if not self.paged:
             return _json(rows)
         page = int(request.query_params.get("page", "1"))
@@ -100,7 +103,7 @@ class Shop:
         return _json(self._row(request, ref))
 
     def _lines(self, request: Request) -> Response:
-        return _json(self.lines.get(request.path_params["ref"], []))
+        return self._paged(request, self.lines.get(request.path_params["ref"], []))
 
     def _stock_record(self, request: Request) -> Response:
         record = request.path_params["record"]

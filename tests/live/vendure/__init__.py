@@ -1,0 +1,379 @@
+"""A real Vendure: installed with npm, on a PostgreSQL of its own, with our plugin from its restart on."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.live.process import free_port, run, serve, stop
+from tests.live.shop import Journey, Line, LiveShop, Seen, Truth, Wish
+from tests.live.vendure.goods import ADDRESSES, BUYERS, Goods, stock
+from tests.live.vendure.graphql import Api
+from tests.postgres import find_binaries, running_server
+
+HERE = Path(__file__).parent
+PLUGIN = HERE.parents[2] / "config" / "stores" / "vendure.plugin.ts"
+
+_ORDER = """query($id: ID!) { order(id: $id) {
+  id state orderPlacedAt currencyCode totalWithTax couponCodes
+  taxSummary { taxTotal }
+  customer { emailAddress phoneNumber }
+  shippingAddress { city countryCode }
+  lines { id quantity orderPlacedQuantity unitPrice productVariant { sku } }
+  payments { id state amount refunds { id state total } }
+  fulfillments { id createdAt state }
+} }"""
+_FULFILLMENT = {
+    "PaymentAuthorized": "unfulfilled",
+    "PaymentSettled": "unfulfilled",
+    "PartiallyShipped": "partially_fulfilled",
+    "Shipped": "fulfilled",
+    "PartiallyDelivered": "partially_fulfilled",
+    "Delivered": "delivered",
+    "Modifying": "on_hold",
+    "ArrangingAdditionalPayment": "on_hold",
+    "Cancelled": "restocked",
+}
+_DELIVERED = ("fulfil", "ship", "deliver")
+_NOTHING_ELSE = {"lines": [], "shipping": 0, "adjustment": 0}  # deprecated, and needed all the same
+
+
+@dataclass(frozen=True, kw_only=True)
+class Basket(Wish):
+    """``later``: authorized only. ``hesitant``: for so many seconds the buyer waits at the payment page."""
+
+    later: bool = False
+    hesitant: float = 0.0
+
+
+class Shop(LiveShop):
+    """Vendure 3.7.3, as ``package.json`` pins it."""
+
+    platform = "vendure"
+    title = "Vendure 3.7.3"
+    path = "/admin-api"
+    silent = frozenset(("settle", "fulfil", "ship", "deliver", "refund 5", "refund all", "book the refund"))
+    past = (
+        Journey(Basket(later=True)),
+        Journey(Basket(buyer=1, lines=((1, 3),)), _DELIVERED),
+        Journey(Basket(buyer=2, country="us"), ("fulfil", "ship")),
+        Journey(Basket(lines=((0, 1), (2, 2))), ("refund all", "book the refund")),
+        Journey(Basket(codes=("TENTH",)), ("cancel",)),
+        Journey(Basket(buyer=3, codes=("SHIPPING",)), ("fulfil",)),
+    )
+    later = ((0, "settle"), (2, "deliver"), (5, "ship"))
+    live = (
+        Journey(Basket(lines=((0, 2), (2, 1))), _DELIVERED),
+        Journey(Basket(later=True, buyer=1), ("settle", *_DELIVERED)),
+        Journey(Basket(hesitant=7.0, buyer=2, country="us"), ("fulfil", "ship")),
+        Journey(Basket(lines=((1, 4),), codes=("TENTH",)), ("refund 5", "book the refund")),
+        Journey(Basket(codes=("THREE",), lines=((0, 1), (1, 1))), ("refund all", "book the refund")),
+        Journey(Basket(codes=("SHIPPING",), buyer=3), ("fulfil", "unfulfil", "cancel")),
+        Journey(Basket(lines=((0, 1), (2, 3))), ("fulfil the first", "ship", "deliver")),
+        Journey(Basket(later=True), ("cancel",)),
+        Journey(Basket(buyer=4, lines=((1, 2),)), ("cancel", "refund all", "book the refund")),
+        Journey(Basket(lines=((1, 3), (2, 1))), ("cancel one", "refund 9.32", "book the refund")),
+        Journey(Basket(lines=((0, 1),)), ("add a cup", "pay the rest", "fulfil")),
+        Journey(Basket(buyer=2, country="us", lines=((2, 1),)), (*_DELIVERED, "refund 1", "book the refund")),
+        Journey(Basket(lines=((1, 1),), codes=("TENTH", "SHIPPING")), ("fulfil", "ship")),
+        Journey(Basket(buyer=3), ("cancel",)),
+        Journey(Basket(buyer=4, lines=((0, 5),), later=True), ("settle", "cancel one")),
+        Journey(Basket(hesitant=4.0, lines=((2, 2),))),
+        Journey(Basket(buyer=1, lines=((0, 1), (1, 1), (2, 1))), _DELIVERED),
+        Journey(Basket(codes=("TENTH",), lines=((0, 3),)), ("cancel", "refund all", "book the refund")),
+    )
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._closing = ExitStack()
+        self._port = free_port()
+        self._server: asyncio.subprocess.Process | None = None
+        self._environment: dict[str, str] = {}
+        self._goods: Goods | None = None
+        self._client = httpx.AsyncClient(base_url=self.url, timeout=60.0)
+        self._admin = Api(self._client, "/admin-api")
+        self._sold: dict[str, int] = {}  # what each order came to, in minor units, before any cancellation
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def store(self) -> Mapping[str, Any]:
+        return {"credentials": {"api_key": "${VENDURE_KEY}"}}
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        return {"VENDURE_KEY": self._stocked.api_key}
+
+    @property
+    def _stocked(self) -> Goods:
+        assert self._goods is not None
+        return self._goods
+
+    async def open(self) -> None:
+        binaries = find_binaries()
+        if binaries is None or shutil.which("npm") is None:
+            raise RuntimeError("Vendure needs npm (node 20) and PostgreSQL's programs on this machine")
+        for name in ("package.json", "server.cjs"):
+            shutil.copy(HERE / name, self.folder / name)
+        if not (self.folder / "node_modules" / "@vendure" / "core").is_dir():
+            await run("npm", "install", "--no-audit", "--no-fund", cwd=self.folder, log="npm.log")
+        database = self._closing.enter_context(running_server(binaries)).database()
+        name, _, socket = self._closing.enter_context(database).partition("@/")[2].partition("?host=")
+        self._environment = {
+            "PORT": str(self._port),
+            "PG_SOCKET": socket,
+            "PG_DATABASE": name,
+            "PLUGIN": str(PLUGIN),
+        }
+        await run("node", "server.cjs", "populate", cwd=self.folder, log="setup.log", env=self._environment)
+        await self._start()
+        self._goods = await stock(self._admin)
+        await self._clutter()
+
+    async def restart(self, hook: str, secret: str) -> None:
+        assert self._server is not None
+        await stop(self._server)
+        await asyncio.sleep(3.0)  # long enough for the daemon to notice
+        self._environment |= {"HOOK_URL": hook, "HOOK_SECRET": secret}
+        await self._start()
+
+    async def close(self) -> None:
+        if self._server is not None:
+            await stop(self._server)
+        await self._client.aclose()
+        self._closing.close()
+
+    async def place(self, wish: Wish) -> str:
+        assert isinstance(wish, Basket)
+        shop = await self._cart(wish)
+        await shop('mutation { transitionOrderToState(state: "ArrangingPayment") %s }', "Order { id }")
+        if wish.hesitant:
+            await asyncio.sleep(wish.hesitant)
+        placed = await shop(
+            "mutation($i: PaymentInput!) { addPaymentToOrder(input: $i) %s }",
+            "Order { id totalWithTax }",
+            i={"method": "later" if wish.later else "at-once", "metadata": {}},
+        )
+        self._sold[placed["id"]] = placed["totalWithTax"]
+        return str(placed["id"])
+
+    async def step(self, ref: str, step: str) -> None:
+        name, _, amount = step.partition(" ")
+        order = await self._order(ref)
+        parcels = sorted(order["fulfillments"], key=lambda parcel: int(parcel["id"]))
+        match name, amount:
+            case "settle", _:
+                await self._admin(
+                    "mutation($id: ID!) { settlePayment(id: $id) %s }",
+                    "Payment { id }",
+                    id=order["payments"][0]["id"],
+                )
+            case "fulfil", _:
+                lines = order["lines"][:1] if amount else order["lines"]
+                await self._admin(
+                    "mutation($i: FulfillOrderInput!) { addFulfillmentToOrder(input: $i) %s }",
+                    "Fulfillment { id }",
+                    i={
+                        "lines": [
+                            {"orderLineId": line["id"], "quantity": line["quantity"]} for line in lines
+                        ],
+                        "handler": {
+                            "code": "manual-fulfillment",
+                            "arguments": [
+                                {"name": "method", "value": "Post"},
+                                {"name": "trackingCode", "value": "T-1"},
+                            ],
+                        },
+                    },
+                )
+            case (("ship" | "deliver" | "unfulfil"), _):
+                states = {"ship": "Shipped", "deliver": "Delivered", "unfulfil": "Cancelled"}
+                await self._admin(
+                    "mutation($id: ID!, $s: String!) { transitionFulfillmentToState(id: $id, state: $s) %s }",
+                    "Fulfillment { id }",
+                    id=parcels[0]["id"],
+                    s=states[name],
+                )
+            case "cancel", _:
+                one = {"lines": [{"orderLineId": order["lines"][0]["id"], "quantity": 1}]} if amount else {}
+                await self._admin(
+                    "mutation($i: CancelOrderInput!) { cancelOrder(input: $i) %s }",
+                    "Order { id }",
+                    i={"orderId": ref, "reason": "a test", "cancelShipping": not amount, **one},
+                )
+            case "refund", _:
+                payment = order["payments"][0]
+                minor = payment["amount"] if amount == "all" else int(Decimal(amount) * 100)
+                await self._admin(
+                    "mutation($i: RefundOrderInput!) { refundOrder(input: $i) %s }",
+                    "Refund { id }",
+                    i={"paymentId": payment["id"], "amount": minor, "reason": "a test", **_NOTHING_ELSE},
+                )
+            case "book", _:
+                (refund,) = (each for each in order["payments"][0]["refunds"] if each["state"] == "Pending")
+                await self._admin(
+                    "mutation($i: SettleRefundInput!) { settleRefund(input: $i) %s }",
+                    "Refund { id }",
+                    i={"id": refund["id"], "transactionId": "r-1"},
+                )
+            case "add", _:
+                await self._go(ref, "Modifying")
+                items = [{"productVariantId": self._stocked.variants[1], "quantity": 1}]
+                changed = await self._admin(
+                    "mutation($i: ModifyOrderInput!) { modifyOrder(input: $i) %s }",
+                    "Order { id totalWithTax }",
+                    i={"dryRun": False, "orderId": ref, "addItems": items},
+                )
+                self._sold[ref] = changed["totalWithTax"]
+                await self._go(ref, "ArrangingAdditionalPayment")
+            case "pay", _:
+                await self._admin(
+                    "mutation($i: ManualPaymentInput!) { addManualPaymentToOrder(input: $i) %s }",
+                    "Order { id }",
+                    i={"orderId": ref, "method": "at-once", "transactionId": "m-1", "metadata": {}},
+                )
+                await self._go(ref, "PaymentSettled")
+            case _:
+                raise AssertionError(f"no such step: {step}")
+
+    async def truth(self, ref: str) -> Truth:
+        order = await self._order(ref)
+        address, customer = order["shippingAddress"], order["customer"]
+        state, parcels = order["state"], [one["state"] for one in order["fulfillments"]]
+        prepared = state in ("PaymentAuthorized", "PaymentSettled") and "Pending" in parcels
+        taxes = sum(each["taxTotal"] for each in order["taxSummary"])
+        return Truth(
+            order_id=int(ref),
+            placed_at=datetime.fromisoformat(order["orderPlacedAt"]),
+            currency=order["currencyCode"],
+            total=_major(self._sold[ref]),
+            financial=_financial(order, self._sold[ref]),
+            fulfillment="in_progress" if prepared else _FULFILLMENT[state],
+            email=customer["emailAddress"],
+            phone=customer["phoneNumber"] or "",
+            lines=[
+                Line(
+                    line["productVariant"]["sku"],
+                    max(line["quantity"], line["orderPlacedQuantity"]),
+                    _major(line["unitPrice"]),
+                )
+                for line in order["lines"]
+            ],
+            codes=frozenset(order["couponCodes"]),
+            tax=_major(taxes),
+            city=address["city"],
+            country=address["countryCode"],
+        )
+
+    def is_sweep(self, requests: Sequence[Seen], index: int) -> bool:
+        """Orders asked for by their ids, many at once."""
+        return b'"id":{"in":' in requests[index].body
+
+    async def _clutter(self) -> None:
+        """What must never reach Privy: carts that were left, one of them at the payment page, and a draft."""
+        await self._cart(Basket())
+        left = await self._cart(Basket(buyer=1))
+        await left('mutation { transitionOrderToState(state: "ArrangingPayment") %s }', "Order { id }")
+        draft = await self._admin("mutation { createDraftOrder { id } }")
+        await self._admin(
+            "mutation($o: ID!, $i: AddItemToDraftOrderInput!) "
+            "{ addItemToDraftOrder(orderId: $o, input: $i) %s }",
+            "Order { id }",
+            o=draft["id"],
+            i={"productVariantId": self._stocked.variants[0], "quantity": 1},
+        )
+
+    async def _cart(self, wish: Basket) -> Api:
+        """A session of a buyer whose cart is ready for the payment page."""
+        shop = Api(self._client, "/shop-api")
+        email, first, last, phone = BUYERS[wish.buyer]
+        for number, quantity in wish.lines:
+            await shop(
+                "mutation($v: ID!, $q: Int!) { addItemToOrder(productVariantId: $v, quantity: $q) %s }",
+                "Order { id }",
+                v=self._stocked.variants[number],
+                q=quantity,
+            )
+        person = {"emailAddress": email, "firstName": first, "lastName": last, "phoneNumber": phone}
+        await shop(
+            "mutation($i: CreateCustomerInput!) { setCustomerForOrder(input: $i) %s }",
+            "Order { id }",
+            i=person,
+        )
+        address = {**ADDRESSES[wish.country], "fullName": f"{first} {last}"}
+        await shop(
+            "mutation($i: CreateAddressInput!) { setOrderShippingAddress(input: $i) %s }",
+            "Order { id }",
+            i=address,
+        )
+        methods = await shop("{ eligibleShippingMethods { id } }")
+        await shop(
+            "mutation($i: [ID!]!) { setOrderShippingMethod(shippingMethodId: $i) %s }",
+            "Order { id }",
+            i=[methods[0]["id"]],
+        )
+        for code in wish.codes:
+            await shop("mutation($c: String!) { applyCouponCode(couponCode: $c) %s }", "Order { id }", c=code)
+        return shop
+
+    async def _order(self, ref: str) -> dict[str, Any]:
+        order: dict[str, Any] = await self._admin(_ORDER, id=ref)
+        return order
+
+    async def _go(self, ref: str, state: str) -> None:
+        await self._admin(
+            "mutation($id: ID!, $s: String!) { transitionOrderToState(id: $id, state: $s) %s }",
+            "Order { id }",
+            id=ref,
+            s=state,
+        )
+
+    async def _start(self) -> None:
+        async def ready() -> bool:
+            try:
+                return (await self._client.get("/health")).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        self._server = await serve(
+            "node", "server.cjs", cwd=self.folder, log="server.log", ready=ready, env=self._environment
+        )
+
+
+def _financial(order: Mapping[str, Any], sold: int) -> str:
+    """By the money that moved."""
+    amounts = {
+        state: sum(one["amount"] for one in order["payments"] if one["state"] == state)
+        for state in ("Settled", "Authorized")
+    }
+    settled = amounts["Settled"]
+    back = sum(
+        refund["total"]
+        for one in order["payments"]
+        for refund in one["refunds"]
+        if refund["state"] == "Settled"
+    )
+    if back:
+        return "refunded" if back >= settled else "partially_refunded"
+    if order["state"] == "Cancelled":
+        return "paid" if settled else "voided"
+    if settled >= sold:
+        return "paid"
+    if settled:
+        return "partially_paid"
+    return "authorized" if amounts["Authorized"] else "pending"
+
+
+def _major(amount: int) -> Decimal:
+    return Decimal(amount) / 100
