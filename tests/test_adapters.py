@@ -24,6 +24,8 @@ class TestPush(PlatformContract, platform="push"):
 
 
 class TestOscar(AdapterContract, platform="oscar"):
+    patience = 1.0
+
     def as_document(self, adapter: Adapter[Any, Any], body: dict[str, Any]) -> Document:
         return whole(body["order"], body["lines"])
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,6 +17,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from connector import exact_json
+
+T = TypeVar("T")
 
 SAMPLES = Path(__file__).parents[3] / "cassettes" / "oscar" / "samples" / "orders"
 ZONE = timezone(timedelta(hours=1))  # the shop writes its times with its own offset
@@ -82,19 +84,19 @@ class Shop:
 
     def _list(self, request: Request) -> Response:
         refs = sorted(self.orders, key=lambda ref: self.orders[ref]["date_placed"], reverse=True)
-        return self._paged(request, [self._row(request, ref) for ref in refs])
+        return self._paged(request, refs, lambda ref: self._row(request, ref))
 
-    def _paged(self, request: Request, rows: list[dict[str, Any]]) -> Response:
+    def _paged(self, request: Request, rows: Sequence[T], shown: Callable[[T], dict[str, Any]]) -> Response:
         """As the project's setting has it, for every list alike."""
         if not self.paged:
-            return _json(rows)
+            return _json([shown(row) for row in rows])
         page = int(request.query_params.get("page", "1"))
         start, end = (page - 1) * self.paged, page * self.paged
         if page > 1 and start >= len(rows):
             return JSONResponse({"detail": "Invalid page."}, 404)
         following = str(request.url.include_query_params(page=page + 1)) if end < len(rows) else None
-        body = {"count": len(rows), "next": following, "previous": None, "results": rows[start:end]}
-        return _json(body)
+        body = {"count": len(rows), "next": following, "previous": None}
+        return _json({**body, "results": [shown(row) for row in rows[start:end]]})
 
     def _order(self, request: Request) -> Response:
         ref = request.path_params["ref"]
@@ -103,7 +105,7 @@ class Shop:
         return _json(self._row(request, ref))
 
     def _lines(self, request: Request) -> Response:
-        return self._paged(request, self.lines.get(request.path_params["ref"], []))
+        return self._paged(request, self.lines.get(request.path_params["ref"], []), lambda line: line)
 
     def _stock_record(self, request: Request) -> Response:
         record = request.path_params["record"]
