@@ -131,7 +131,7 @@ def test_the_tax_on_shipping_is_counted_once() -> None:
     assert [each.amount for each in in_it.tax_lines] == [5]
     other = {"taxLines": [tax("1.0", "0.05", "City")], "discountAllocations": []}
     two = order(taxLines=[tax("4.0", "0.2")], shippingLine=other, totalTaxSet=money("5.0"))
-    assert [(each.title, each.amount) for each in two.tax_lines] == [("VAT", 4), ("City", 1)]
+    assert [(each.title, int(each.amount)) for each in two.tax_lines] == [("VAT", 4), ("City", 1)]
 
 
 def sold(before: int, after: int, *lines: dict[str, Any]) -> list[int]:
@@ -194,7 +194,7 @@ def test_the_tables_hold_every_status_of_the_schema() -> None:
 
 def test_a_word_that_shopify_adds_keeps_its_word_and_has_no_value() -> None:
     made = order(displayFinancialStatus="TO_BE_SEEN", displayFulfillmentStatus="READY_FOR_PICKUP")
-    assert made.financial.value is made.fulfillment.value is None
+    assert (made.financial.value, made.fulfillment.value) == (None, None)
     assert made.financial.words == ("TO_BE_SEEN", "to_be_seen")
     assert made.fulfillment.words[0] == "READY_FOR_PICKUP"
 
