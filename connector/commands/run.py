@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import click
 
 from connector import loader
+from connector.app import App
 from connector.commands.frame import load
 from connector.daemon import Daemon
-from connector.web.application import open_front
+from connector.web.access import closed
+from connector.web.application import OpenFront, open_front
 
 
 @click.command()
@@ -24,8 +29,17 @@ def run(config: Path | None) -> None:
     loaded = load(config)
 
     async def serve() -> None:
-        daemon = Daemon(loaded, lambda: loader.load(loaded.path), open_front)
+        daemon = Daemon(loaded, lambda: loader.load(loaded.path), _front)
         daemon.listen_to_signals()
         await daemon.run()
 
     asyncio.run(serve())
+
+
+@asynccontextmanager
+async def _front(app: App) -> AsyncIterator[OpenFront]:
+    async with open_front(app) as opened:
+        if sys.stderr.isatty() and not closed(app.settings):
+            place = opened.url.replace("0.0.0.0", "localhost").replace("[::]", "localhost")  # noqa: S104 (said, not bound)
+            click.echo(f"Status page: {place}/", err=True)
+        yield opened

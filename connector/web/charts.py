@@ -73,8 +73,8 @@ def day(account: AccountStatus) -> list[Part]:
 
 def progress(backfill: BackfillStatus) -> list[Part]:
     """What of a backfill is done, and what was read and waits."""
-    total = max(backfill.total or 0, backfill.found, 1)
-    if backfill.state == "done":  # the shop may have counted orders that are gone, or came twice
+    total = backfill.total or backfill.found
+    if backfill.state == "done":  # the shop may have counted orders that are gone
         return [Part("used", 0.0, 100.0)]
     done = _percent(backfill.delivered + backfill.skipped + backfill.failed, total)
     return [Part("read", 0.0, _percent(backfill.found, total)), Part("used", 0.0, done)]

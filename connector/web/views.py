@@ -149,4 +149,5 @@ def _summary(now: Status) -> str:
         parts.append(f"{looking} {'store needs' if looking == 1 else 'stores need'} a look.")
     if not now.stores:
         return "No store is configured."
-    return " ".join(parts) or "All is well."
+    said = " ".join(parts) or "All is well."
+    return said[0].upper() + said[1:]
