@@ -125,6 +125,8 @@ class Timetable:
         self._app.on_wake = lambda account: None
         self._app.on_nudge = lambda store: None
         if self._scheduler.running:
+            self._scheduler.pause()
+            await asyncio.sleep(0)  # cancelled before it began, a unit would be logged as an error
             self._scheduler.shutdown(wait=False)
         reading = {*self._reading.values(), *self._errands.values()}
         for task in reading:

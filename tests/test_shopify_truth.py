@@ -15,6 +15,7 @@ import pytest
 
 from adapters.shopify import Shopify
 from connector.adapter import History, Poll
+from connector.errors import Unavailable
 from connector.http import Http
 from connector.order import FinancialStatus, FulfillmentStatus
 from connector.order import Order as Read
@@ -96,12 +97,7 @@ CHANGES: list[Callable[[Shop, int, Random], None]] = [
 async def test_orders_are_read_as_they_are_by_poll_and_by_report(shop: Shop) -> None:
     with serve(shop) as url:
         async with Http() as http:
-            adapter = Shopify(
-                url=url,
-                credentials=Shopify.Credentials.model_validate(CREDENTIALS),
-                options=Shopify.Options.model_validate({"bulk_above": 0}),
-                http=http,
-            )
+            adapter = _adapter(url, http)
             polled = await _polled(adapter)
             reported = await _reported(adapter)
     assert polled == reported
@@ -111,6 +107,30 @@ async def test_orders_are_read_as_they_are_by_poll_and_by_report(shop: Shop) -> 
     states = {(str(one.financial.value), str(one.fulfillment.value)) for one in polled.values()}
     assert len(states) > 12, states  # enough has happened
     assert not shop.mistakes
+
+
+def _adapter(url: str, http: Http) -> Shopify:
+    """One that reads any history by a report."""
+    return Shopify(
+        url=url,
+        credentials=Shopify.Credentials.model_validate(CREDENTIALS),
+        options=Shopify.Options.model_validate({"bulk_above": 0}),
+        http=http,
+    )
+
+
+@pytest.mark.parametrize("nonsense", ["strange", "empty", "html", "truncated", "internal"])
+async def test_no_nonsense_that_the_shop_answers_means_that_an_order_is_gone(nonsense: str) -> None:
+    shop = Shop()
+    number = str(shop.add())
+    with serve(shop) as url:
+        async with Http() as http:
+            adapter = _adapter(url, http)
+            assert await adapter.fetch(number)
+            shop.fail(nonsense, times=None, path="graphql")
+            for work in (adapter.fetch(number), adapter.fetch_many([number])):
+                with pytest.raises(Unavailable):
+                    await work
 
 
 async def _polled(adapter: Shopify) -> dict[int, Read]:

@@ -86,7 +86,9 @@ class Listing:
         answer = await self._client.ask(
             queries.order(selection), {"id": f"{_ORDER}{ref}", "lines": queries.LINES}
         )
-        node = answer.data.get("order")
+        if "order" not in answer.data:  # said to be gone is null; nonsense says nothing
+            raise Unavailable(f"{answer.reply.url} answered without the order", maybe_done=True)
+        node = answer.data["order"]
         if node is not None:
             return await self._whole(node, selection)
         if answer.faults:

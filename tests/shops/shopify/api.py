@@ -136,6 +136,8 @@ def _failure(shop: Shop, kind: str) -> Response:
         return Response(page, status, media_type="text/html")
     if kind == "empty":
         return Response(b"", 200)
+    if kind == "strange":
+        return JSONResponse({"data": {"hello": "world"}, "orders": 17})
     if kind == "redirect":
         return Response("", 301, {"location": "https://renamed.example.com/admin/?secret=1"})
     if kind == "429":

@@ -21,6 +21,7 @@ KINDS = {
     "redirect": "301 to another host, as for a shop that was renamed",
     "html": "200 with an HTML page",
     "empty": "200 with nothing",
+    "strange": "200 with JSON of somebody else",
     "truncated": "200 whose JSON is cut off, with a length that agrees",
     "broken": "200 whose connection ends amid the body",
     "reset": "the connection is reset",
