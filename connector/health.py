@@ -26,7 +26,7 @@ def reasons(
 ) -> list[str]:
     """Why the connector is not ready, a sentence each; none when it is.
 
-    ``feeds`` are the feeds of each store. A store that was never read to the end of a page is not ready.
+    ``feeds`` are those by which each store is polled. One that was never read is not ready.
     """
     found: list[str] = []
     for pause in pauses.every(connection):

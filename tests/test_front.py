@@ -7,7 +7,7 @@ import http.client
 import json
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ from connector import loader
 from connector.app import App
 from connector.web.application import routes
 from connector.web.front import Front
+from tests.fire.hatchery import Hatchery, hatchery
 from tests.program import STORE, Program, Running
 from tests.shops.woocommerce import Shop, serve
 
@@ -38,13 +39,29 @@ SECURITY = {
 }
 
 
+@pytest.fixture(scope="module")
+def nest() -> Iterator[Hatchery]:
+    with hatchery() as parent:
+        yield parent
+
+
 @pytest.fixture
-async def program(tmp_path: Path) -> AsyncIterator[Program]:
+async def program(tmp_path: Path, nest: Hatchery) -> AsyncIterator[Program]:
     with serve(Shop(secure=True)) as url:
-        program = Program(tmp_path, shop=url, privy="http://127.0.0.1:9", token="privy_front_token")
+        program = Program(
+            tmp_path, shop=url, privy="http://127.0.0.1:9", token="privy_front_token", hatchery=nest
+        )
         program.store.update(webhook_secret="whsec_test")
         program.write()
         yield program
+
+
+def with_pushed_store(program: Program) -> None:
+    program.configuration["stores"]["pushed"] = {
+        "platform": "push", "url": "https://pushed.example", "credentials": {"token": PUSH_TOKEN},
+        "account": "main", "mapping": {"order_id": {"strategy": "hash"}},
+    }  # fmt: skip
+    program.write()
 
 
 def port_of(running: Running) -> int:
@@ -64,11 +81,7 @@ async def paths(program: Program) -> list[str]:
 async def test_no_request_whatever_makes_it_fail(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable, value in program.variables.items():
         monkeypatch.setenv(variable, value)
-    program.configuration["stores"]["pushed"] = {
-        "platform": "push", "url": "https://pushed.example", "credentials": {"token": PUSH_TOKEN},
-        "account": "main", "mapping": {"order_id": {"strategy": "hash"}},
-    }  # fmt: skip
-    program.write()
+    with_pushed_store(program)
     text = st.text(st.characters(codec="latin-1", exclude_characters="\r\n\0"), max_size=40)
     segment = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=20)
     known = st.sampled_from(await paths(program))
@@ -228,6 +241,7 @@ async def test_it_stops_in_time_while_callers_hang(program: Program) -> None:
 
 
 async def test_it_is_ready_once_every_store_was_read(program: Program) -> None:
+    with_pushed_store(program)  # which nobody reads
     async with program.daemon() as running, httpx.AsyncClient() as client:
         url = f"http://127.0.0.1:{port_of(running)}/readyz"
         answers: list[httpx.Response] = []

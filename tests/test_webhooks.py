@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from connector.web.webhooks import MAX_BODY
+from tests.fire.hatchery import Hatchery, hatchery
 from tests.privy import RunningSandbox, running_sandbox
 from tests.program import STORE, Program, Running, until
 from tests.shops.woocommerce import Key, Shop, serve
@@ -90,6 +91,12 @@ def address(running: Running) -> str:
     return str(running.events("daemon.started")[-1]["listen"])
 
 
+@pytest.fixture(scope="module")
+def nest() -> Iterator[Hatchery]:
+    with hatchery() as parent:
+        yield parent
+
+
 @pytest.fixture
 def shop() -> Iterator[tuple[Shop, str]]:
     shop = Shop(secure=True)
@@ -98,9 +105,9 @@ def shop() -> Iterator[tuple[Shop, str]]:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, shop: tuple[Shop, str]) -> AsyncIterator[World]:
+async def world(tmp_path: Path, shop: tuple[Shop, str], nest: Hatchery) -> AsyncIterator[World]:
     async with running_sandbox(per_minute=None, per_day=None, token=TOKEN) as sandbox:
-        program = Program(tmp_path, shop=shop[1], privy=sandbox.base_url, token=TOKEN)
+        program = Program(tmp_path, shop=shop[1], privy=sandbox.base_url, token=TOKEN, hatchery=nest)
         program.store.update(poll="12h", webhook_secret=SECRET, webhook_fetches_per_minute=6000)
         program.write()
         yield World(program, shop[0], sandbox)

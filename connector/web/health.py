@@ -48,7 +48,7 @@ def routes(front: Front) -> list[BaseRoute]:
 
 
 async def _reasons(app: App) -> list[str]:
-    feeds = {name: shop.adapter.feeds for name, shop in app.shops.items()}
+    feeds = {name: () if shop.pushed else shop.adapter.feeds for name, shop in app.shops.items()}
     try:
         async with asyncio.timeout(DATABASE_SECONDS):
             return await app.db.run(_look, app.settings, feeds, app.clock.now())

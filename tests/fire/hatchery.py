@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 PRELOADED = (
     "connector.cli",
     *(f"connector.commands.{name}" for name in ("run", "backfill", "sync", "status", "reconcile", "forget")),
-    *(f"connector.commands.{name}" for name in ("check", "preview", "webhooks")),
+    *(f"connector.commands.{name}" for name in ("check", "health", "preview", "reload", "webhooks")),
     "adapters.shopify",
     "adapters.woocommerce",
     "alembic.command",
