@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fire.hatchery import Hatchery, hatchery
+from tests.fire.trial import kill
 from tests.program import SHOPIFY, STORE, World, a_world, later_than, until
 from tests.shops.shopify import Bucket, Shop, serve
 from tests.shops.shopify.catalogue import EVERYDAY
@@ -167,13 +167,20 @@ async def test_a_bulk_backfill_killed_in_the_middle_ends_whole_and_writes_to_nob
     [plan] = (await program.good("backfill", "--since", LONG_AGO, "--dry-run", "--json")).json
     assert plan["orders"] == 150
     assert plan["skipped"] == {"no-contact": 15, "test-order": 15}
-    world.sandbox.sandbox.latency = 0.1
+    planned = len(shop.bulk.listed())
+    shop.bulk.held = True
     running = await program.start("backfill", "--since", LONG_AGO)
-    await until(lambda: world.stored() >= 10)
-    running.signal(signal.SIGKILL)
-    await running.process.wait()
-    assert 10 <= len(world.sandbox.ledger.orders) < 120
-    assert shop.bulk.listed()
+    await until(lambda: len(shop.bulk.listed()) > planned and shop.bulk.listed()[0]["status"] == "RUNNING")
+    await kill(running)  # while the shop prepares the report
+    assert len(world.sandbox.ledger.orders) <= 11  # those that changed just now, by a poll
+
+    shop.bulk.held = False
+    world.sandbox.sandbox.latency = 0.5
+    running = await program.start("backfill", "--since", LONG_AGO)
+    await until(lambda: len(world.sandbox.ledger.orders) >= 30)
+    await kill(running)  # while it is delivered
+    assert 30 <= len(world.sandbox.ledger.orders) < 120
+    assert len(shop.bulk.listed()) == planned + 1  # it went on with the operation that it had begun
 
     world.sandbox.sandbox.latency = 0.0
     [done] = (await program.good("backfill", "--since", LONG_AGO, "--json")).json
