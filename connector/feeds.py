@@ -28,6 +28,7 @@ from connector.stores import StoreFacts
 log = structlog.get_logger()
 
 VERIFY_SECONDS = 3600.0  # how often the shop is asked again which address it thinks it has
+LONGEST_WAIT = 5.0  # seconds that a shop may ask for between two pages of a round
 OVERLAP = timedelta(minutes=10)  # how far before the start a first poll looks, for late-visible orders
 
 
@@ -95,8 +96,8 @@ async def poll(shop: Shop, *, most_pages: int | None = None) -> bool:
                 pages = 0
                 while (wait := await _poll_page(shop, feed)) is not None:
                     pages += 1
-                    if most_pages is not None and pages >= most_pages:
-                        break
+                    if wait > LONGEST_WAIT or (most_pages is not None and pages >= most_pages):
+                        break  # the cursor is kept: the next round goes on from there
                     await asyncio.sleep(wait)
         except (AuthError, Unavailable) as error:
             await failed(shop, error)
