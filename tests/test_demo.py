@@ -28,6 +28,7 @@ def test_a_short_demo_delivers_everything_and_writes_to_nobody_about_old_orders(
     assert summary["order_placed_flows"] == summary["live"]
     assert summary["historical_flows"] == 0
     assert summary["rate_limited"] == 0
+    assert "Status page: http://127.0.0.1:" in err
     assert "initial_sync=true" in err
     assert "→ Order Placed" in err
     assert "@example.com" in err

@@ -102,12 +102,15 @@ async def test_the_overview_shows_stores_accounts_and_deliveries_and_follows_the
         await expect(page.get_by_role("status")).to_contain_text("failed")
         await opened.evaluate("window.mark = 'not reloaded'")
         before = len(world.sandbox.ledger.orders)
+        failed = page.get_by_role("link", name=str(len(world.failed)), exact=True)
+        await failed.focus()
         added = world.shop.add()
         await until(lambda: added in world.sandbox.ledger.orders)
         await page.clock.run_for(REFRESH)
         figure = page.locator(".figure", has_text="delivered").locator("strong")
         await expect(figure).to_have_text(str(before + 1), timeout=PATIENCE)
         assert await opened.evaluate("window.mark") == "not reloaded"
+        await expect(failed).to_be_focused()
         _is_clean(world, opened)
 
 

@@ -17,6 +17,7 @@ from connector.commands.frame import as_json_option, load, print_json
 from connector.delivery import Sender
 from connector.errors import AuthError, Unavailable
 from connector.feeds import Shop
+from connector.web.access import closed
 
 SKEW_SECONDS = 30.0
 COLORS = {"ok": "green", "warning": "yellow", "error": "red"}
@@ -58,6 +59,8 @@ async def _check(config: Path | None, offline: bool) -> list[Line]:
         lines.append(
             Line(level="ok", subject=f"store {name}", message=f"orders are numbered {numbering.text}")
         )
+    if why := closed(settings):
+        lines.append(Line(level="warning", subject="page", message=why))
     if offline:
         return lines
     async with App(loaded) as app:

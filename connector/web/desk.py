@@ -19,6 +19,11 @@ from connector.web.front import Front
 FORM_BYTES = 8 * 1024
 FORM_FIELDS = 20
 
+FOREIGN = (
+    "That form was out of date, or came from elsewhere. Go back, reload the page and try again. "
+    "A web server in between must pass the Host header on."
+)
+
 Form = Mapping[str, str]
 Handler = Callable[[Request, Viewer, Form], Awaitable[Response]]
 
@@ -53,9 +58,7 @@ class Desk:
             if request.method == "POST":
                 form = await _form(request)
                 if not self.access.is_own_form(request, settings.page, viewer, form.get("form", "")):
-                    return self.message(
-                        request, viewer, 403, "That page was out of date: go back, reload it, and try again."
-                    )
+                    return self.message(request, viewer, 403, FOREIGN)
             try:
                 response = await handler(request, viewer, form)
             except UsageError as fault:

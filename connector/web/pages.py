@@ -21,6 +21,7 @@ log = structlog.get_logger()
 ASK_AGAIN = 100  # acting on more orders than this at once is asked for again
 LISTED = 200  # orders of a group that are shown
 FEW = 5
+MANY = 12  # stores; of more than these, those that are well are a row each
 LONGEST_QUERY = 200  # characters
 MEDIA = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".txt": "text/plain"}
 
@@ -136,8 +137,12 @@ def _number(text: str) -> int:
 
 def _drawn(overview: views.Overview) -> dict[str, Any]:
     """The overview for its templates; ``seen`` and ``said`` tell whether anything changed."""
+    stores = overview.status.stores
+    short = [len(stores) > MANY and one.light == "green" for one in stores]
     values = {
         "now": overview.status,
+        "carded": [one for one, is_short in zip(stores, short, strict=True) if not is_short],
+        "rows": [one for one, is_short in zip(stores, short, strict=True) if is_short],
         "backfills": overview.backfills,
         "summary": overview.summary,
         "chart": charts.deliveries(overview.hours),
