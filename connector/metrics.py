@@ -24,27 +24,25 @@ from connector.status import usage_of
 from connector.stores import STORES
 from connector.subscriptions import FINDINGS
 
-ALARM_SECONDS = 300.0  # how old an alarm may be: two queries a store, and they move within hours
+ALARM_SECONDS = 300.0  # before a store's alarms are looked at again: they move within hours
+MOST_ALARMS = 100  # stores whose alarms one scrape looks at: each costs milliseconds
 ALARMS = ("no-news", "no-contacts")
 
 
 class Gauges:
-    """Reads how everything stands; keeps alarms for a while."""
+    """Reads how everything stands; keeps each store's alarms for a while, with when they were looked at."""
 
     def __init__(self) -> None:
-        self._alarmed: list[tuple[str, str]] = []
-        self._alarmed_at = -ALARM_SECONDS
+        self._alarms: dict[str, tuple[float, set[str]]] = {}
 
     def read(self, connection: Connection, settings: Settings, clock: Clock) -> list[Metric]:
         """All families, in the caller's transaction, which only reads."""
         steady = clock.steady()
-        if steady - self._alarmed_at >= ALARM_SECONDS:
-            self._alarmed_at = steady
-            self._alarmed = [
-                (name, alarm.kind)
-                for name in settings.stores
-                for alarm in alarms.of_store(connection, name, clock.now())
-            ]
+        ages = {name: steady - self._alarms.get(name, (-ALARM_SECONDS, ()))[0] for name in settings.stores}
+        oldest = sorted(ages, key=ages.__getitem__, reverse=True)[:MOST_ALARMS]
+        for name in (name for name in oldest if ages[name] >= ALARM_SECONDS):
+            kinds = {alarm.kind for alarm in alarms.of_store(connection, name, clock.now())}
+            self._alarms[name] = (steady, kinds)
         return [
             InfoMetricFamily(
                 "connector", "The program that answers.", value={"version": version("privy-connector")}
@@ -59,8 +57,9 @@ class Gauges:
                 "no-contacts (nearly every new order has neither e-mail nor phone).",
                 ["store", "kind"],
                 (
-                    ([name, kind], (name, kind) in self._alarmed)
+                    ([name, kind], kind in self._alarms[name][1])
                     for name in settings.stores
+                    if name in self._alarms
                     for kind in ALARMS
                 ),
             ),
