@@ -95,7 +95,10 @@ class Database:
             self.engine = _sqlite_engine(self.path)
         else:
             self.engine = create_engine(
-                parsed.set(drivername="postgresql+psycopg"), pool_size=8, pool_pre_ping=True
+                parsed.set(drivername="postgresql+psycopg"),
+                pool_size=8,
+                pool_pre_ping=True,
+                hide_parameters=True,
             )
         self._closed = False
         self._threads = ThreadPoolExecutor(1 if self.is_sqlite else 8, thread_name_prefix="database")
@@ -190,6 +193,7 @@ def _sqlite_engine(path: Path, *, reading: bool = False) -> Engine:
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
         poolclass=StaticPool,
+        hide_parameters=True,  # a statement's values are buyers' data, and would stand in errors and logs
     )
 
     @event.listens_for(engine, "connect")

@@ -1,7 +1,8 @@
 """Structured records on stderr: one event a line, JSON for machines, readable on a terminal.
 
-Our own loggers (``structlog.get_logger()``) and those of libraries go through one chain, whose last step
-before printing is redaction, so no record comes round it. Event names are dotted (``outbox.delivered``).
+Our own loggers (``structlog.get_logger()``), those of libraries, Python's warnings and what nothing caught go
+through one chain, whose last step before printing is redaction, so no record comes round it. Event names are
+dotted (``outbox.delivered``).
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 from collections.abc import Iterable, MutableMapping
 from contextlib import suppress
+from types import TracebackType
 from typing import Any, TextIO
 
 import structlog
@@ -74,6 +77,9 @@ def configure(
     for name in OURS:
         logging.getLogger(name).setLevel(level.upper())
     logging.captureWarnings(True)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda fault: _uncaught(fault.exc_type, fault.exc_value, fault.exc_traceback)
+    sys.unraisablehook = lambda fault: _uncaught(fault.exc_type, fault.exc_value, fault.exc_traceback)
 
 
 def learn(*secrets: str) -> None:
@@ -84,6 +90,14 @@ def learn(*secrets: str) -> None:
 def redact(text: str) -> str:
     """The text without secrets and e-mail addresses, for errors that are stored or shown."""
     return _redactor.text(text)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    """What Python itself would print, as an event."""
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    fault = (kind, error or kind(), trace)
+    logging.getLogger("connector").critical("program.fault", exc_info=fault)
 
 
 def _redacted(logger: WrappedLogger, method: str, event: EventDict) -> MutableMapping[str, Any]:

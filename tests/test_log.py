@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -166,6 +168,53 @@ def test_a_warning_of_python_becomes_a_record(stream: io.StringIO) -> None:
         warnings.warn("old", DeprecationWarning, stacklevel=1)
     logging.captureWarnings(False)
     assert records(stream)[0]["logger"] == "py.warnings"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *["uvicorn.error", "apscheduler.scheduler", "apscheduler.executors.default", "aiohttp.client"],
+        *["alembic.runtime.migration", "asyncio", "sqlalchemy.engine.Engine", "concurrent.futures"],
+    ],
+)
+def test_every_librarys_logger_speaks_through_the_same_redaction(stream: io.StringIO, name: str) -> None:
+    log.configure(stream=stream, secrets=[SECRET])
+    for level in (logging.DEBUG, logging.WARNING):
+        logging.getLogger(name).log(
+            level, "broken: %s\nof jo@mail.example", SECRET, exc_info=KeyError(SECRET)
+        )
+    written = stream.getvalue()
+    assert "hush" not in written
+    assert "jo@" not in written
+    [record] = [record for record in records(stream) if record["level"] == "warning"]
+    assert record["logger"] == name
+    assert record["event"] == "broken: [redacted]\nof [redacted]"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "raise ValueError(SAID)",
+        "thread = threading.Thread(target=lambda: int(SAID)); thread.start(); thread.join()",
+        "asyncio.new_event_loop().call_exception_handler({'message': SAID, 'exception': ValueError(SAID)})",
+        "warnings.warn(SAID)",
+        "type('Odd', (), {'__del__': lambda self: int(SAID)})(); gc.collect()",
+    ],
+)
+def test_what_nothing_caught_is_one_event_a_line_too_and_redacted(fault: str) -> None:
+    code = (
+        "import asyncio, gc, threading, warnings\n"
+        "from connector import log\n"
+        "SAID = 'hush-hush-hush\\nof jo@mail.example'\n"
+        "log.configure(secrets=['hush-hush-hush'])\n" + fault
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == (1 if fault.startswith("raise") else 0)
+    found = [json.loads(line) for line in done.stderr.splitlines()]
+    assert len(found) == 1
+    assert "[redacted]" in done.stderr
+    assert "hush" not in done.stderr
+    assert "jo@" not in done.stderr
 
 
 def test_a_record_that_cannot_be_formatted_shows_neither_its_arguments_nor_a_traceback(
