@@ -41,8 +41,9 @@ async def replayed(platform: str) -> tuple[Any, Readings]:
     store = {"credentials": store["credentials"], "options": facts(platform).options}
     async with Http(transport=httpx.AsyncHTTPTransport()) as http:
         with cassette(CASSETTES / platform / "live.yaml") as player:
-            adapter = built(platform, store, NAME, http)
-            readings = await read(adapter, built(platform, store, NAME, http), facts(platform))
+            url = NAME + facts(platform).path
+            adapter = built(platform, store, url, http)
+            readings = await read(adapter, built(platform, store, url, http), facts(platform))
             assert player.all_played
     return adapter, readings
 

@@ -222,6 +222,7 @@ class Proof:
         """What a recording of the shop as it is now is to be held against."""
         newest = self.live[-8:]
         return Facts(
+            path=self.shop.path,
             title=self.shop.title,
             options=self.shop.store.get("options", {}),
             mapping=self.shop.store.get("mapping", {}),

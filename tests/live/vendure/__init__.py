@@ -26,7 +26,7 @@ PLUGIN = HERE.parents[2] / "config" / "stores" / "vendure.plugin.ts"
 _ORDER = """query($id: ID!) { order(id: $id) {
   id state orderPlacedAt currencyCode totalWithTax couponCodes
   taxSummary { taxTotal }
-  customer { emailAddress phoneNumber }
+  customer { id emailAddress phoneNumber }
   shippingAddress { city countryCode }
   lines { id quantity orderPlacedQuantity unitPrice productVariant { sku } }
   payments { id state amount refunds { id state total } }
@@ -261,6 +261,7 @@ class Shop(LiveShop):
             financial=_financial(order, self._sold[ref]),
             fulfillment="in_progress" if prepared else _FULFILLMENT[state],
             email=customer["emailAddress"],
+            customer=customer["id"],
             phone=customer["phoneNumber"] or "",
             lines=[
                 Line(
