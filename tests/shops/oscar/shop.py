@@ -32,6 +32,7 @@ class Shop:
     login: tuple[str, str] = ("staff", "open sesame")
     paged: int = 0
     blocked: bool = False
+    newest_first: bool = True
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     lines: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     skus: dict[str, str] = field(default_factory=lambda: {"1": "MUG-O", "2": "TSHIRT-O", "3": "NOTE-O"})
@@ -83,7 +84,8 @@ class Shop:
         return {**self.orders[ref], "url": url, "lines": f"{url}lines/"}
 
     def _list(self, request: Request) -> Response:
-        refs = sorted(self.orders, key=lambda ref: self.orders[ref]["date_placed"], reverse=True)
+        dates = {ref: order["date_placed"] for ref, order in self.orders.items()}
+        refs = sorted(dates, key=dates.__getitem__, reverse=self.newest_first)
         return self._paged(request, refs, lambda ref: self._row(request, ref))
 
     def _paged(self, request: Request, rows: Sequence[T], shown: Callable[[T], dict[str, Any]]) -> Response:

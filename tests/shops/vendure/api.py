@@ -124,7 +124,7 @@ def _orders(shop: Shop, options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _sort_key(one: Stored, name: str) -> Any:
     if name == "id":
-        return int(one.body["id"])
+        return one.body["id"].zfill(40)
     return one.times[name] or datetime.min.replace(tzinfo=UTC)
 
 
