@@ -44,7 +44,7 @@ class Oscar(Adapter[configuration.Credentials, configuration.Options]):
         ids="integer",
         webhooks=False,
         history=True,
-        verified="a real django-oscar 4.2.1 with django-oscar-api 3.3.0, November 2026",
+        verified="a real django-oscar 4.2.1 (make live), its recordings and documents, November 2026",
     )
 
     def __init__(

@@ -42,7 +42,7 @@ class Vendure(Adapter[configuration.Credentials, configuration.Options]):
         ids="integer",  # UUIDs where the shop sets UuidIdStrategy: then the store says hash
         webhooks=True,
         history=True,
-        verified="a real Vendure 3.7.3, November 2026",
+        verified="a real Vendure 3.7.3 (make live), its recordings and documents, November 2026",
     )
     feeds = tuple(FEEDS)
 

@@ -1,6 +1,18 @@
 // Tells privy-connector which order to look at, whenever one was placed, paid, shipped, delivered, refunded or
 // cancelled. It sends the order's id and nothing else; a delivery that is lost costs only time, because the
-// connector reads open orders again by itself. For Vendure v3; see vendure.example.yaml for how to install it.
+// connector reads open orders again by itself. For Vendure v3.
+//
+// Put this file into the shop's src/plugins and name it in vendure-config.ts, with the daemon's public address, the
+// store's name there, and the store's webhook_secret:
+//
+//   import { ConnectorWebhooksPlugin } from "./plugins/vendure.plugin";
+//   plugins: [
+//     …,
+//     ConnectorWebhooksPlugin.init({
+//       url: "https://connector.example.com/webhooks/my-shop",
+//       secret: process.env.CONNECTOR_WEBHOOK_SECRET!,
+//     }),
+//   ]
 import { createHmac } from "node:crypto";
 import {
   EventBus,

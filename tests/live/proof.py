@@ -221,14 +221,15 @@ class Proof:
     def facts(self) -> Facts:
         """What a recording of the shop as it is now is to be held against."""
         newest = self.live[-8:]
+        placed_since = self.truths[newest[0]].placed_at
         return Facts(
             path=self.shop.path,
             title=self.shop.title,
             options=self.shop.store.get("options", {}),
             mapping=self.shop.store.get("mapping", {}),
             recorded_at=datetime.now(UTC),
-            changed_since=self.last_wave,
-            placed_since=self.truths[newest[0]].placed_at,
+            changed_since=self.last_wave if self.shop.dated else placed_since,
+            placed_since=placed_since,
             refs=newest[:3],
             truths=self.truths,
         )

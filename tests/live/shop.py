@@ -82,6 +82,7 @@ class LiveShop(ABC):
         Sequence[tuple[int, str]]
     ] = ()  # (number of a past journey, a step after the store went live)
     live: ClassVar[Sequence[Journey]]
+    dated: ClassVar[bool] = True  # whether orders have a change time; a first poll then shows changes, too
     silent: ClassVar[frozenset[str]]  # steps after which the order's own change time stands still
 
     def __init__(self, folder: Path) -> None:

@@ -53,6 +53,7 @@ class Shop(LiveShop):
     platform = "oscar"
     title = "django-oscar 4.2.1"
     path = "/api"
+    dated = False
     silent = frozenset(_MEANING)
     past = (
         Journey(Wish()),
