@@ -250,13 +250,15 @@ def remap(
 ) -> list[str]:
     """Judge the stored documents again and send whatever comes out; returns refs without a document."""
     missing: list[str] = []
+    held: dict[bool, list[Document]] = {False: [], True: []}
     for ref in refs:
         kept = documents.get(connection, shop.name, ref)
         if kept is None:
             missing.append(ref)
-            continue
-        document = Document(ref=ref, changed_at=kept.changed_at, body=kept.unpacked())
-        take(connection, shop, [document], feed, now, now, steady, force=True, gone=kept.gone)
+        else:
+            held[kept.gone].append(Document(ref=ref, changed_at=kept.changed_at, body=kept.unpacked()))
+    for gone, found in held.items():
+        take(connection, shop, found, feed, now, now, steady, force=True, gone=gone)
     return missing
 
 
