@@ -11,13 +11,14 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Float, Integer, Text, bindparam, case, delete, func, select, text, update
+from sqlalchemy import Connection, Float, Index, Integer, Text, bindparam, delete, func, select, text, update
 from sqlmodel import Field, SQLModel
 
 from connector.adapter import Notice
 from connector.db import UtcTime, table_of
 
 LOOK, CONTACT, ORDER, EVERYTHING, SCRUB, NOTE = "look", "contact", "order", "everything", "scrub", "note"
+KINDS = (EVERYTHING, CONTACT, ORDER, SCRUB, LOOK)  # in the order in which they are done; a note is not
 
 
 class InboxRecord(SQLModel, table=True):
@@ -30,6 +31,7 @@ class InboxRecord(SQLModel, table=True):
     """
 
     __tablename__ = "inbox"
+    __table_args__ = (Index("inbox_due", "store", "kind", "due_at"),)
 
     store: str = Field(primary_key=True)
     kind: str = Field(primary_key=True)
@@ -48,7 +50,8 @@ _ARRIVE = text(
     "INSERT INTO inbox (store, kind, subject, version, first_at, came_at, due_at, tries) "
     "VALUES (:store, :kind, :subject, 1, :now, :now, :due_at, 0) "
     "ON CONFLICT (store, kind, subject) DO UPDATE SET "
-    "version = inbox.version + 1, came_at = excluded.came_at, due_at = excluded.due_at, tries = 0"
+    "version = inbox.version + 1, came_at = excluded.came_at, tries = 0, "
+    "due_at = CASE WHEN inbox.due_at < excluded.due_at THEN inbox.due_at ELSE excluded.due_at END"
 ).bindparams(bindparam("now", type_=UtcTime()))
 
 
@@ -81,14 +84,17 @@ def arrive(
 
 
 def due(connection: Connection, store: str, steady: float) -> Errand | None:
-    """The errand of a store that comes next: erasures before orders, then the one that came first."""
-    row = connection.execute(
-        select(INBOX)
-        .where(INBOX.c.store == store, INBOX.c.kind != NOTE, INBOX.c.due_at <= steady)
-        .order_by(case((INBOX.c.kind == LOOK, 1), else_=0), INBOX.c.first_at, INBOX.c.subject)
-        .limit(1)
-    ).first()
-    return Errand(*row) if row else None
+    """The errand of a store that comes next: erasures before orders, then the one that was due first."""
+    for kind in KINDS:
+        row = connection.execute(
+            select(INBOX)
+            .where(INBOX.c.store == store, INBOX.c.kind == kind, INBOX.c.due_at <= steady)
+            .order_by(INBOX.c.due_at)
+            .limit(1)
+        ).first()
+        if row is not None:
+            return Errand(*row)
+    return None
 
 
 def next_at(connection: Connection, store: str) -> float | None:

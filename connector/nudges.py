@@ -11,12 +11,13 @@ import random
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, delete, exists
 
 from connector import events, inbox, outbox, pauses, privacy
 from connector.errors import AuthError, StateError, Unavailable
 from connector.feeds import Shop, failed, look
-from connector.inbox import CONTACT, EVERYTHING, LOOK, ORDER, SCRUB, Errand
+from connector.inbox import CONTACT, EVERYTHING, INBOX, LOOK, ORDER, SCRUB, Errand
+from connector.outbox import OUTBOX
 
 log = structlog.get_logger()
 
@@ -27,6 +28,18 @@ GIVE_UP = timedelta(days=1)  # poll and reconcile have found the order long sinc
 SCRUB_SECONDS = 60.0  # the wait while another process reads the database
 PAGE = 100  # documents searched in one transaction
 WHO = "because the shop asked for it"
+
+
+# All at once: a bulk edit at the shop is thousands of webhooks, and a poll reads their orders by the page.
+_DROP_READ = delete(INBOX).where(
+    INBOX.c.store == bindparam("its_store"),
+    INBOX.c.kind == LOOK,
+    exists().where(
+        OUTBOX.c.store == INBOX.c.store,
+        OUTBOX.c.ref == INBOX.c.subject,
+        OUTBOX.c.fetched_at > INBOX.c.came_at,
+    ),
+)
 
 
 class Errands:
@@ -137,14 +150,15 @@ def _next(connection: Connection, store: str, steady: float) -> tuple[Errand | N
     """
     pause = pauses.get(connection, "shop", store)
     rests_until = pause.until if pause is not None and pause.rests(steady) else None
-    while (errand := inbox.due(connection, store, steady)) is not None:
-        if errand.kind != LOOK:
-            return errand, None
+    errand = inbox.due(connection, store, steady)
+    if errand is not None and errand.kind == LOOK:
         row = outbox.known(connection, store, [errand.subject]).get(errand.subject)
-        if row is None or row.fetched_at <= errand.came_at:
-            return errand, rests_until
-        inbox.settle(connection, errand)
-    return None, inbox.next_at(connection, store)
+        if row is not None and row.fetched_at > errand.came_at:
+            connection.execute(_DROP_READ, {"its_store": store})
+            errand = inbox.due(connection, store, steady)
+    if errand is None:
+        return None, inbox.next_at(connection, store)
+    return errand, rests_until if errand.kind == LOOK else None
 
 
 def _give_up(connection: Connection, shop: Shop, errand: Errand, outcome: str, detail: str) -> None:

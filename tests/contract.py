@@ -29,7 +29,7 @@ import yaml
 from pydantic import BaseModel
 
 from connector import exact_json, registry
-from connector.adapter import Adapter, History, Page, Poll, PushedAdapter, WebhookRequest
+from connector.adapter import Adapter, History, Page, Poll, PushedAdapter, Subscribes, WebhookRequest
 from connector.errors import AuthError, BadOrder, ConnectorError, Forged, Unavailable
 from connector.http import Http
 from connector.order import Document, Order
@@ -345,6 +345,20 @@ class AdapterContract(PlatformContract):
                     adapter.read_webhook(WebhookRequest(headers=request.headers, body=body), secrets)
             with pytest.raises(Forged):
                 adapter.read_webhook(WebhookRequest(headers={}, body=request.body), [secret])
+
+    async def test_subscriptions_are_made_listed_and_ended(self, adapter: Adapter[Any, Any]) -> None:
+        if not isinstance(adapter, Subscribes):
+            return
+        assert len(set(adapter.topics)) == len(adapter.topics) > 0
+        address = "https://hooks.invalid/webhooks/acme"
+        assert not await adapter.subscriptions()
+        for topic in adapter.topics:
+            await adapter.subscribe(topic, address, "a secret of ours")
+        made = await adapter.subscriptions()
+        assert sorted(one.topic for one in made) == sorted(adapter.topics)
+        assert {(one.address, one.active) for one in made} == {(address, True)}
+        await adapter.unsubscribe(made[0].id)
+        assert {one.id for one in await adapter.subscriptions()} == {one.id for one in made[1:]}
 
 
 class Round(msgspec.Struct):

@@ -224,6 +224,17 @@ async def test_an_order_that_was_read_meanwhile_needs_no_fetch(scene: Scene) -> 
     assert scene.fetched() == [4]
 
 
+async def test_thousands_of_webhooks_whose_orders_a_poll_has_read_are_gone_at_a_stroke(scene: Scene) -> None:
+    refs = [str(number) for number in range(1000, 4000)]
+    arrive(scene.state, Notice(refs=tuple(refs)))
+    scene.state.clock.forward(1)
+    scene.state.accept(*(version(ref, fetched_at=scene.state.clock.now()) for ref in refs))
+    async with asyncio.timeout(20):  # one by one, each with a look at all of them, would take minutes
+        assert await scene.run() is None
+    assert rows(scene.state) == []
+    assert scene.fetched() == []
+
+
 async def test_the_shop_is_fetched_from_in_a_short_burst_and_then_at_the_pace(scene: Scene) -> None:
     arrive(scene.state, look_at(*range(1, 21)))
     wait = await scene.run()

@@ -71,6 +71,9 @@ def upgrade() -> None:
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("store", "kind", "subject"),
     )
+    with op.batch_alter_table("inbox", schema=None) as batch_op:
+        batch_op.create_index("inbox_due", ["store", "kind", "due_at"], unique=False)
+
     op.create_table(
         "outbox",
         sa.Column("store", sa.String(), nullable=False),
@@ -191,6 +194,9 @@ def downgrade() -> None:
         batch_op.drop_index("outbox_claim")
 
     op.drop_table("outbox")
+    with op.batch_alter_table("inbox", schema=None) as batch_op:
+        batch_op.drop_index("inbox_due")
+
     op.drop_table("inbox")
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.drop_index("event_time")
