@@ -141,6 +141,10 @@ class Database:
             raise StateError("the database is closed")
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(threads, work))
 
+    def version(self, connection: Connection) -> int:
+        """A number that another process changes when it writes; on PostgreSQL nothing tells."""
+        return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one()) if self.is_sqlite else 0
+
     async def scrub(self) -> None:
         """Leave nothing of deleted rows in SQLite's files: their pages are overwritten on deletion already,
         this empties the write-ahead log. PostgreSQL's own vacuum does the same in its own time.

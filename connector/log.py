@@ -22,6 +22,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from connector.redaction import Redactor
 
 OURS = ("connector", "adapters")
+QUIET = ("sqlalchemy",)  # tells the rows that it reads from DEBUG on, which are buyers' data: never that
 LEVELS = ("debug", "info", "warning", "error")
 
 _redactor = Redactor()
@@ -74,6 +75,8 @@ def configure(
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
     for name in OURS:
         logging.getLogger(name).setLevel(level.upper())
     logging.captureWarnings(True)

@@ -21,7 +21,7 @@ from connector.reconcile import look_at_open, reconcile
 
 log = structlog.get_logger()
 
-LOOK_FOR_BACKFILLS = 2.0  # seconds
+LOOK_FOR_WORK = 2.0  # seconds
 IDLE = 20.0  # seconds after which an account without work is looked at all the same
 WATCH_FIRST = 5.0  # seconds after the start until webhook subscriptions are looked at
 WATCH_EVERY = 3600.0
@@ -66,6 +66,7 @@ class Timetable:
         self._app = app
         self._scheduler = SteadyScheduler(app.clock)
         self._stopping = asyncio.Event()
+        self._version = 0
         self._running: set[str] = set()
         self._reading: dict[str, asyncio.Task[None]] = {}
         self._errands: dict[str, asyncio.Task[None]] = {}
@@ -101,8 +102,8 @@ class Timetable:
         self._scheduler.add_job(
             self._unit,
             "interval",
-            ["backfills", self._look_for_backfills],
-            seconds=LOOK_FOR_BACKFILLS,
+            ["backfills", self._look_for_work],
+            seconds=LOOK_FOR_WORK,
             next_run_time=datetime.now(UTC),
             max_instances=1,
             coalesce=True,
@@ -290,8 +291,17 @@ class Timetable:
                 log.exception("unit.fault", unit=f"inbox:{store}")
                 wait = READ_AGAIN
 
-    async def _look_for_backfills(self) -> None:
-        for backfill in await self._app.db.run(backfills.every, "reading"):
+    async def _look_for_work(self) -> None:
+        """What a command beside this daemon left for it: backfills to read, orders to deliver."""
+        app = self._app
+        reading, version = await app.db.run(
+            lambda one: (backfills.every(one, "reading"), app.db.version(one))
+        )
+        if version != self._version:
+            self._version = version
+            for account in app.senders:
+                app.wake(account)
+        for backfill in reading:
             task = self._reading.get(backfill.store)
             if backfill.store in self._app.shops and (task is None or task.done()):
                 shop = self._app.shops[backfill.store]

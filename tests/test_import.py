@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 from connector import exact_json
 from connector.errors import UsageError
 from connector.order_files import Entry, OrderFile
+from tests.fire.hatchery import Hatchery, hatchery
 from tests.privy import RunningSandbox, running_sandbox
 from tests.program import Finished, Program, until
 
@@ -62,10 +63,18 @@ class House:
         return {body["order_id"]: body["total"] for body in bodies}
 
 
+@pytest.fixture(scope="module")
+def nest() -> Iterator[Hatchery]:
+    with hatchery() as parent:
+        yield parent
+
+
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def house(tmp_path: Path, nest: Hatchery) -> AsyncIterator[House]:
     async with running_sandbox(per_minute=None, per_day=None, token="privy_test") as sandbox:
-        program = Program(tmp_path, shop="http://127.0.0.1:1", privy=sandbox.base_url, token="privy_test")
+        program = Program(
+            tmp_path, shop="http://127.0.0.1:1", privy=sandbox.base_url, token="privy_test", hatchery=nest
+        )
         program.configuration["stores"] = {
             STORE: {"platform": "push", "url": "https://house.example", "account": "main"}
         }

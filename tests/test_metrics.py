@@ -6,7 +6,7 @@ import asyncio
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from connector import exact_json, loader, stores
 from connector.clock import Clock
 from connector.db import Database
 from connector.metrics import Everything, Gauges
+from tests.fire.hatchery import Hatchery, hatchery
 from tests.privy import RunningSandbox, running_sandbox
 from tests.program import Program, until
 from tests.state import open_state, version
@@ -48,6 +49,12 @@ class Scraped:
         return None
 
 
+@pytest.fixture(scope="module")
+def nest() -> Iterator[Hatchery]:
+    with hatchery() as parent:
+        yield parent
+
+
 @pytest.fixture
 async def privy() -> AsyncIterator[RunningSandbox]:
     async with running_sandbox(per_minute=None, per_day=None, token="privy_test") as sandbox:
@@ -55,8 +62,10 @@ async def privy() -> AsyncIterator[RunningSandbox]:
 
 
 @pytest.fixture
-def program(tmp_path: Path, privy: RunningSandbox) -> Program:
-    program = Program(tmp_path, shop="http://127.0.0.1:1", privy=privy.base_url, token="privy_test")
+def program(tmp_path: Path, privy: RunningSandbox, nest: Hatchery) -> Program:
+    program = Program(
+        tmp_path, shop="http://127.0.0.1:1", privy=privy.base_url, token="privy_test", hatchery=nest
+    )
     program.configuration["stores"] = {
         STORE: {
             "platform": "push",

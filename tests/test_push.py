@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,7 @@ import pytest
 
 from connector import exact_json
 from connector.sandbox.faults import Fault
+from tests.fire.hatchery import Hatchery, Plugin, hatchery
 from tests.privy import RunningSandbox, running_sandbox
 from tests.program import Program, Running, until
 
@@ -97,20 +98,18 @@ class Door:
         await until(lambda: all(number in self.house.sandbox.ledger.orders for number in numbers))
 
 
-async def announced(door: Door, size: int) -> bytes:
-    """The first line of the answer to a push that says how large it is, and goes no further."""
-    url = door.http.base_url
-    reader, writer = await asyncio.open_connection(url.host, url.port)
-    writer.write(f"POST /orders/{STORE} HTTP/1.1\r\nHost: here\r\nContent-Length: {size}\r\n\r\n".encode())
-    line = await reader.readline()
-    writer.close()
-    return line
+@pytest.fixture(scope="module")
+def nest() -> Iterator[Hatchery]:
+    with hatchery() as parent:
+        yield parent
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def house(tmp_path: Path, nest: Hatchery) -> AsyncIterator[House]:
     async with running_sandbox(per_minute=None, per_day=None, token="privy_test") as sandbox:
-        program = Program(tmp_path, shop="http://127.0.0.1:1", privy=sandbox.base_url, token="privy_test")
+        program = Program(
+            tmp_path, shop="http://127.0.0.1:1", privy=sandbox.base_url, token="privy_test", hatchery=nest
+        )
         program.configuration["stores"] = {
             STORE: {
                 "platform": "push",
@@ -363,7 +362,7 @@ async def test_wrong_addresses_bodies_and_sizes_are_told_apart(house: House) -> 
         for body in (b"", b"{", b"[1]", b"null", b'"text"', b"\xff\xfe", b"[" * 100_000):
             assert (await door.push(body)).status_code == 400, body[:20]
         assert (await door.push([])).status_code == 202
-        assert (await announced(door, 4 * 1024 * 1024 + 1)).startswith(b"HTTP/1.1 413 ")
+        assert (await door.push(b" " * (4 * 1024 * 1024 + 1))).status_code == 413
         many = await door.push([order(number) for number in range(1, 252)])
         assert many.status_code == 413
         assert (await door.states([order(number) for number in range(1, 251)])) == ["accepted"] * 250
@@ -378,6 +377,33 @@ async def test_an_answered_push_survives_the_death_of_the_daemon(house: House) -
         await door.running.process.wait()
     async with house.daemon() as door:
         await door.until_stored(*range(1, 41))
+
+
+async def test_nothing_secret_or_of_a_buyer_is_in_any_line_of_the_log_at_debug_either(house: House) -> None:
+    house.program.plugins.append(Plugin("plugins.talkative"))
+    place = {"first_name": "Plantedfirst", "last_name": "Plantedlast", "address1": "7 Planted Road",
+             "city": "Plantedtown", "postal_code": "PL4 NT", "country_code": "GB"}  # fmt: skip
+    buyer = {"email": "planted.person@mail.example", "phone": "+44 20 7946 0999", "billing_address": place,
+             "note": "plantednote"}  # fmt: skip
+    house.sandbox.script(
+        Fault(kind="status", status=422), Fault(kind="status", status=503), Fault(kind="reset")
+    )
+    async with house.daemon() as door:
+        await door.push([order(1, **buyer), order(2, **buyer, total="plantedtotal"), order(3, **buyer)])
+        await door.push({**buyer, "order_date": "plantedtime"})
+        await door.push(order(4, **buyer), token="plantedtoken-0123456789")
+        body = exact_json.encode(order(5, **buyer))
+        await door.push(body, token=None, **signature(body, "whsec_cGxhbnRlZA=="))
+        await door.push(b'{"email": "planted.person@mail.example"')
+        await door.http.get("/orders/planted?token=plantedquery")
+        await door.http.get("/metrics")
+        await door.until_stored(3)
+        await house.program("failed", "list")
+        await house.program("status")
+        assert b'"level": "debug"' in door.running.err.read_bytes()
+    printed = house.program.printed()
+    for word in ("lanted", "7946", TOKEN, SECRET, SECRET.removeprefix("whsec_"), "privy_test"):
+        assert word not in printed, word
 
 
 async def test_what_reads_a_shop_says_that_there_is_none(house: House) -> None:

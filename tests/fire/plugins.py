@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import logging
 import os
 import resource
 import selectors
@@ -17,7 +18,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-from connector import http
+from connector import http, log
 from connector.clock import Clock
 from connector.http import Http, Reply
 from connector.privy import Privy
@@ -133,3 +134,14 @@ def unprivileged() -> None:
     data = ctypes.create_string_buffer(struct.pack("=6I", *words))
     if libc.capset(header, data) != 0:
         raise OSError(ctypes.get_errno(), "capset")
+
+
+def talkative() -> None:
+    """Let everything write its log from DEBUG on: the program, its libraries, asyncio itself."""
+    plain = log.configure
+
+    def configure(**how: Any) -> None:
+        plain(**{**how, "level": "debug"})
+        logging.getLogger().setLevel(logging.DEBUG)
+
+    log.configure = configure
