@@ -26,8 +26,8 @@ def nest() -> Iterator[Hatchery]:
 
 @pytest.fixture
 def shop() -> Shop:
-    """With more points than anybody spends, and reports that are ready at once."""
-    shop = Shop(bucket=Bucket(1_000_000, 100_000))
+    """With points enough, reports that are ready at once, and ids beyond what a float can hold."""
+    shop = Shop(bucket=Bucket(1_000_000, 100_000), first_id=820_982_911_946_154_509)
     shop.bulk.looks = 0
     return shop
 
