@@ -38,7 +38,7 @@ def shop() -> Shop:
     for kind in KINDS:
         for _ in range(EACH):
             number = shop.add(kind)
-            for act in dice.sample(CHANGES, dice.randint(0, 4)):
+            for act in dice.choices(CHANGES, k=dice.randint(0, 7)):
                 act(shop, number, dice)
     return shop
 
@@ -90,7 +90,7 @@ def _cancel(shop: Shop, number: int, dice: Random) -> None:
 
 
 CHANGES: list[Callable[[Shop, int, Random], None]] = [
-    _edit, _add_line, _pay, _ship, _deliver, _void_parcel, _refund, _cancel
+    _edit, _add_line, _pay, _ship, _ship, _ship, _deliver, _deliver, _void_parcel, _refund, _cancel,
 ]  # fmt: skip
 
 

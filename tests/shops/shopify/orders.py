@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 Document = dict[str, Any]
@@ -510,13 +510,11 @@ def address(**changed: Any) -> Document:
 
 
 def split(amount: Decimal, shares: Sequence[Decimal]) -> list[Decimal]:
-    """An amount dealt out in proportion, to the cent, with nothing lost."""
-    whole, given = sum(shares, NOTHING), NOTHING
-    parts = []
-    for share in shares[:-1]:
-        parts.append((amount * share / whole).quantize(CENT))
-        given += parts[-1]
-    return [*parts, amount - given]
+    """An amount dealt out in proportion, rounded down to the cent; the cents left over go to the first."""
+    whole = sum(shares, NOTHING)
+    parts = [(amount * share / whole).quantize(CENT, ROUND_DOWN) for share in shares]
+    left = int((amount - sum(parts, NOTHING)) / CENT)
+    return [part + CENT * (number < left) for number, part in enumerate(parts)]
 
 
 def gid(kind: str, number: int) -> str:

@@ -18,7 +18,7 @@ from tests.shops.shopify.catalogue import EVERYDAY, Maker, made
 from tests.shops.shopify.cost import Bucket
 from tests.shops.shopify.faults import Fault
 from tests.shops.shopify.index import Index
-from tests.shops.shopify.orders import CENT, Document, Order, Parcel, Refund
+from tests.shops.shopify.orders import CENT, SHIPPED_IN, Document, Order, Parcel, Refund
 from tests.shops.shopify.webhooks import Webhooks
 
 SCOPES = frozenset(
@@ -124,7 +124,7 @@ class Shop:
             order = self._order(id)
             sent: dict[int, int] = {}
             for parcel in order.parcels:
-                for line, units in parcel.units.items():
+                for line, units in parcel.units.items() if parcel.status in SHIPPED_IN else ():
                     sent[line] = sent.get(line, 0) + units
             left = {x.id: x.kept - x.refunded - sent.get(x.id, 0) for x in order.lines[:lines] if x.ships}
             shipped = {line: units for line, units in left.items() if units > 0}
