@@ -202,6 +202,16 @@ async def test_where_the_connector_does_not_answer_the_page_says_so(world: World
         await expect(alert).to_be_hidden(timeout=PATIENCE)
 
 
+async def test_who_follows_a_link_from_elsewhere_stays_signed_in(world: World) -> None:
+    async with world.browse() as opened:
+        elsewhere = world.sandbox.base_url.replace("127.0.0.1", "localhost")
+        await opened.page.goto(elsewhere)
+        await opened.evaluate(f"location.href = '{world.url}/failed'")
+        await expect(opened.page.get_by_role("heading", level=1)).to_have_text("Failed")
+        await expect(opened.page.get_by_role("button", name="Sign out")).to_be_visible()
+        assert opened.complaints == []
+
+
 async def test_a_session_that_ended_leads_back_to_signing_in(world: World) -> None:
     async with tab(world.browser, world.url) as opened:
         page = opened.page

@@ -66,7 +66,7 @@ class Access:
         by = "this machine" if local else f"signed in from {_origin(request)}"
         try:
             found = self._sessions(settings).loads(
-                request.cookies.get(_cookie(request), ""), max_age=SESSION_SECONDS
+                request.cookies.get(cookie_name(request), ""), max_age=SESSION_SECONDS
             )
             nonce, signed_in = str(found["nonce"]), found["signed_in"] is True
         except (BadData, KeyError, TypeError):
@@ -79,7 +79,7 @@ class Access:
         """Give the browser the viewer's session."""
         session = {"nonce": viewer.nonce, "signed_in": viewer.signed_in}
         response.set_cookie(
-            _cookie(request),
+            cookie_name(request),
             str(self._sessions(settings).dumps(session)),
             max_age=SESSION_SECONDS,
             path="/",
@@ -193,6 +193,12 @@ def address_of(request: Request) -> str:
     return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else host
 
 
+def cookie_name(request: Request) -> str:
+    """The session's cookie. Cookies do not tell ports apart, and a demo may run beside the real thing."""
+    server = request.scope.get("server") or ("", 0)
+    return f"connector-{server[1]}"
+
+
 def _straight_from_here(request: Request) -> bool:
     if any(name.startswith("x-forwarded") or name in _PASSED_ON for name in request.headers):
         return False
@@ -224,9 +230,3 @@ def _scheme(request: Request) -> str:
 def _hosts(request: Request) -> list[str]:
     told = (request.headers.get(name) for name in ("host", "x-forwarded-host"))
     return [host for host in told if host]
-
-
-def _cookie(request: Request) -> str:
-    """Cookies do not tell ports apart, and a demo may run beside the real thing."""
-    server = request.scope.get("server") or ("", 0)
-    return f"connector-{server[1]}"

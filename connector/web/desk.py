@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from connector.errors import UsageError
 from connector.web import html
-from connector.web.access import MOST_KEPT, Access, Viewer, configured, refusal
+from connector.web.access import MOST_KEPT, Access, Viewer, configured, cookie_name, refusal
 from connector.web.bodies import whole_body
 from connector.web.front import Front
 
@@ -53,6 +53,8 @@ class Desk:
             settings = self.front.app.settings
             if said := refusal(request, settings):
                 return html.page("message.html", 403, title="Not from here", message=said)
+            if _followed_a_link_from_elsewhere(request):
+                return html.page("again.html")
             viewer = self.access.viewer(request, settings.page)
             form: Form = {}
             if request.method == "POST":
@@ -106,6 +108,13 @@ def own_path(path: str) -> str:
 def back_to(path: str) -> Response:
     """After a form: the page that shows what became of it."""
     return RedirectResponse(own_path(path), 303)
+
+
+def _followed_a_link_from_elsewhere(request: Request) -> bool:
+    """Browsers then leave out a strict cookie, as if nobody had signed in; a page of ours that goes on to the
+    same address brings it."""
+    site = request.headers.get("sec-fetch-site")
+    return request.method == "GET" and site == "cross-site" and cookie_name(request) not in request.cookies
 
 
 def _to_sign_in(request: Request) -> Response:
