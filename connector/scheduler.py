@@ -69,8 +69,12 @@ class Timetable:
         self._version = 0
         self._running: set[str] = set()
         self._reading: dict[str, asyncio.Task[None]] = {}
-        self._errands: dict[str, asyncio.Task[None]] = {}
-        self._nudged: dict[str, asyncio.Event] = {name: asyncio.Event() for name in app.shops}
+        self._errands = {
+            name: Errands(shop, app.settings.stores[name].webhook_fetches_per_minute)
+            for name, shop in app.shops.items()
+        }
+        self._nudged = {name: asyncio.Event() for name in app.shops}
+        self._attending: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -129,7 +133,7 @@ class Timetable:
             self._scheduler.pause()
             await asyncio.sleep(0)  # cancelled before it began, a unit would be logged as an error
             self._scheduler.shutdown(wait=False)
-        reading = {*self._reading.values(), *self._errands.values()}
+        reading = {*self._reading.values(), *self._attending.values()}
         for task in reading:
             task.cancel()
         pending = {*self._tasks, *reading}
@@ -264,15 +268,13 @@ class Timetable:
         if store not in self._app.shops or self._stopping.is_set():
             return
         self._nudged[store].set()
-        task = self._errands.get(store)
+        task = self._attending.get(store)
         if task is None or task.done():
-            self._errands[store] = asyncio.create_task(self._run_errands(store))
+            self._attending[store] = asyncio.create_task(self._attend(store))
 
-    async def _run_errands(self, store: str) -> None:
+    async def _attend(self, store: str) -> None:
         """Do what the store's inbox holds, and end when it is empty."""
         nudged = self._nudged[store]
-        pace = self._app.settings.stores[store].webhook_fetches_per_minute
-        errands = Errands(self._app.shops[store], pace)
         wait: float | None = READ_AGAIN
         while not self._stopping.is_set() and (wait is not None or nudged.is_set()):
             with suppress(TimeoutError):
@@ -283,7 +285,7 @@ class Timetable:
                     await asyncio.sleep(QUIET)
             nudged.clear()
             try:
-                wait = await errands.run(self._stopping)
+                wait = await self._errands[store].run(self._stopping)
             except StateError as error:
                 log.error("database.fault", unit=f"inbox:{store}", error=str(error))
                 wait = READ_AGAIN

@@ -8,6 +8,7 @@ import random
 import resource
 import signal
 import sqlite3
+import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -248,6 +249,20 @@ async def test_fifty_equal_deliveries_at_once_are_one_fetch(world: World) -> Non
         await until(lambda: not kept(world))
         assert world.fetched() == [number]
     assert [one.order_id for one in world.sandbox.arrivals] == [number]
+
+
+async def test_however_webhooks_come_the_shop_is_fetched_from_at_the_pace(world: World) -> None:
+    """As many as may be fetched at once; and when they are done five more, a second for each."""
+    world.program.store["webhook_fetches_per_minute"] = 60
+    world.program.write()
+    waiting = world.unseen(15)
+    async with world.daemon() as hook:
+        started = time.monotonic()
+        for batch in (waiting[:10], waiting[10:]):
+            await asyncio.gather(*(hook.post(*world.shop.delivery(number)) for number in batch))
+            await until(lambda: not kept(world))
+        assert time.monotonic() - started >= 4.9
+    assert sorted(world.fetched()) == waiting
 
 
 async def test_an_order_trashed_and_restored_follows_at_privy(world: World) -> None:
