@@ -32,7 +32,7 @@ async def test_a_recorded_poll_single_orders_and_refusals_are_read_as_they_were(
         "code": "78.08",
         "included": "104.85",
         "draft": "43.55",
-        "long": "2775.65",
+        "long": "2775.66",
         "currencies": "200.01",
         "pos": "22.79",
     }
