@@ -119,7 +119,9 @@ class _Guard:
         except asyncio.CancelledError:
             answer = error(request, 503, "the connector stops", {"Connection": "close"})
         except Exception as fault:
-            part = scope["path"].split("/")[1][:20]  # the rest may hold anything that the caller chose
+            part = (
+                scope["path"].strip("/").partition("/")[0][:20]
+            )  # the rest may hold anything that the caller chose
             log.exception("front.fault", method=scope["method"], part=part, fault=type(fault).__name__)
             answer = error(request, 500, "this should not have happened; the log says more")
         if not started:  # an answer that had begun cannot become another one: the server cuts it short
