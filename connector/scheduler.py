@@ -106,7 +106,7 @@ class Timetable:
         self._scheduler.add_job(
             self._unit,
             "interval",
-            ["backfills", self._look_for_work],
+            ["work", self._look_for_work],
             seconds=LOOK_FOR_WORK,
             next_run_time=datetime.now(UTC),
             max_instances=1,

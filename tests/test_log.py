@@ -179,14 +179,14 @@ def test_a_warning_of_python_becomes_a_record(stream: io.StringIO) -> None:
 )
 def test_every_librarys_logger_speaks_through_the_same_redaction(stream: io.StringIO, name: str) -> None:
     log.configure(stream=stream, secrets=[SECRET])
-    for level in (logging.DEBUG, logging.WARNING):
+    for level in (logging.DEBUG, logging.ERROR):
         logging.getLogger(name).log(
             level, "broken: %s\nof jo@mail.example", SECRET, exc_info=KeyError(SECRET)
         )
     written = stream.getvalue()
     assert "hush" not in written
     assert "jo@" not in written
-    [record] = [record for record in records(stream) if record["level"] == "warning"]
+    [record] = [record for record in records(stream) if record["level"] == "error"]
     assert record["logger"] == name
     assert record["event"] == "broken: [redacted]\nof [redacted]"
 
