@@ -62,7 +62,14 @@ class Push(PushedAdapter[configuration.Credentials, configuration.Options]):
                 "or swap deliveries should state a time or a counter: options.changed_at, options.version"
             )
             found = Finding(level="warning", subject="versions", message=what)
-        return ShopReport(findings=[found])
+        findings = [found]
+        if not self._tokens:
+            what = (
+                "there is no credentials.token: who pushes must sign with the store's webhook_secret; without "
+                "either, connector import is the only way in"
+            )
+            findings.append(Finding(level="warning", subject="senders", message=what))
+        return ShopReport(findings=findings)
 
     def authenticate(self, request: WebhookRequest, secrets: Sequence[str], now: datetime) -> None:
         """See ``signing``."""
