@@ -65,8 +65,8 @@ class Push(PushedAdapter[configuration.Credentials, configuration.Options]):
         findings = [found]
         if not self._tokens:
             what = (
-                "there is no credentials.token: who pushes must sign with the store's webhook_secret; without "
-                "either, connector import is the only way in"
+                "there is no credentials.token: who pushes must sign with the store's webhook_secret; "
+                "without either, connector import is the only way in"
             )
             findings.append(Finding(level="warning", subject="senders", message=what))
         return ShopReport(findings=findings)
