@@ -64,7 +64,7 @@ class Medusa(Adapter[configuration.Credentials, configuration.Options]):
         """
         shop = await self._client.stores()
         newest = await self._client.get("orders", {"limit": "1", "order": "-updated_at", "fields": "id"})
-        await self._client.get("payments", {"limit": "1", "order": "-updated_at", "fields": "id"})
+        await self._client.get("payments", {**paging.NEWEST_PAYMENTS, "limit": "1"})
         clock = f"; its clock says {newest.date:%Y-%m-%dT%H:%M:%SZ}" if newest.date else ""
         return ShopReport(
             findings=[

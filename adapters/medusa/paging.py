@@ -32,8 +32,12 @@ from connector.order import Document
 # Times are written by the server before its transaction ends, and the clocks of several servers differ.
 OVERLAP = timedelta(seconds=120)
 
+NEWEST_PAYMENTS = {
+    "order": "-payment_collection.updated_at",
+    "fields": "id,payment_collection.updated_at,payment_collection.order.id",
+}
+
 _LARGEST_PAGE = 50_000
-_PAYMENT_FIELDS = "id,payment_collection.updated_at,payment_collection.order.id"
 _NO_DATE = datetime(9999, 12, 31, tzinfo=UTC)
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -106,11 +110,10 @@ async def poll_payments(read: Poll, client: Client) -> Page:
     else:
         cursor = msgspec.json.decode(read.cursor, type=PaymentCursor)
     offset = max(cursor.read - 1, 0)
-    query = {"order": "-payment_collection.updated_at", "limit": str(MOST_IDS), "fields": _PAYMENT_FIELDS}
-    answer = await client.get("payments", {**query, "offset": str(offset)})
+    answer = await client.get("payments", {**NEWEST_PAYMENTS, "limit": str(MOST_IDS), "offset": str(offset)})
     groups = [_part(row, "payment_collection") for row in answer.rows]
     times = _times(groups, "updated_at")
-    _sorted(reversed(times), "payments", query["order"])
+    _sorted(reversed(times), "payments", NEWEST_PAYMENTS["order"])
     if cursor.last and (not times or times[0] < cursor.last):  # one went away: what followed it moved up
         return _payments([], PaymentCursor(cursor.at), more=True)
     low = cursor.at - OVERLAP
