@@ -232,7 +232,7 @@ class Shop(LiveShop):
 
     async def _order(self, ref: str) -> dict[str, Any]:
         """With whatever Medusa shows by itself, and what this file reads besides."""
-        fields = "+email,+currency_code,*fulfillments,*fulfillments.items"
+        fields = "+email,+currency_code,+customer_id,*fulfillments,*fulfillments.items"
         reply = await self._client.get(f"/admin/orders/{ref}", params={"fields": fields}, auth=self._key)
         order: dict[str, Any] = exact_json.decode(_good(reply).content)["order"]
         return order
