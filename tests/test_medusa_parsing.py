@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from adapters.medusa import statuses, webhooks
+from adapters.medusa import statuses
 from adapters.medusa.parsing import parse
 from connector import exact_json
 from connector.errors import BadOrder
@@ -183,8 +183,3 @@ def test_what_cannot_be_is_a_bad_order_that_names_the_field(field: str, value: A
     with pytest.raises(BadOrder) as caught:
         order(document("placed_only", **{field: value}))
     assert caught.value.field.startswith(field)
-
-
-def test_the_subscriber_signs_where_it_is_read_here() -> None:
-    text = (ROOT / "config" / "stores" / "medusa.subscriber.js").read_text()
-    assert f'"{webhooks.HEADER}"' in text

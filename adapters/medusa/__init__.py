@@ -2,7 +2,7 @@
 
 Quirks, each explained where it is met: a capture moves no order's change time (so there is a second feed),
 paging by offset loses rows, and filters that it does not know are ignored in silence (``paging``); amounts
-are never rounded, and a total falls with each refund (``parsing``); no webhooks of its own (``webhooks``).
+are never rounded, and a total falls with each refund (``parsing``); no webhooks of its own (``config/stores/medusa.subscriber.js``).
 
 How verified: against a real Medusa 2.21.2 on PostgreSQL 15 in November 2026, by ``make live`` and by
 recordings and documents of it. What only its source says is marked as such.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapters.medusa import configuration, paging, webhooks
+from adapters.medusa import configuration, paging
 from adapters.medusa.client import MOST_IDS, Client
 from adapters.medusa.parsing import parse
 from connector.adapter import (
@@ -25,9 +25,15 @@ from connector.adapter import (
     ShopReport,
     Traits,
     WebhookRequest,
+    order_notice,
 )
 from connector.http import Http
 from connector.order import Document, Order
+
+_HINT = (
+    "Medusa sends none of its own, so orders are found by polling; with medusa.subscriber.js in the shop "
+    "(connector init medusa writes it) they arrive at once"
+)
 
 
 class Medusa(Adapter[configuration.Credentials, configuration.Options]):
@@ -74,7 +80,7 @@ class Medusa(Adapter[configuration.Credentials, configuration.Options]):
                     subject="orders",
                     message=f"can be read with this key ({newest.count} of them), payments too",
                 ),
-                Finding(level="ok", subject="webhooks", message=webhooks.HINT),
+                Finding(level="ok", subject="webhooks", message=_HINT),
             ],
             identity=shop.id.lower(),
         )
@@ -100,5 +106,5 @@ class Medusa(Adapter[configuration.Credentials, configuration.Options]):
         return parse(document)
 
     def read_webhook(self, request: WebhookRequest, secrets: Sequence[str]) -> Notice:
-        """See ``webhooks``."""
-        return webhooks.notice(request, secrets)
+        """What our subscriber sends. Medusa's events name an order, a payment or a fulfilment; it finds the order."""
+        return order_notice(request, secrets)
