@@ -2,7 +2,8 @@
 
 Quirks, each explained where it is met: a capture moves no order's change time (so there is a second feed),
 paging by offset loses rows, and filters that it does not know are ignored in silence (``paging``); amounts
-are never rounded, and a total falls with each refund (``parsing``); no webhooks of its own (``config/stores/medusa.subscriber.js``).
+are never rounded, and a total falls with each refund (``parsing``); no webhooks of its own (our subscriber
+sends some: ``config/stores/medusa.subscriber.js``).
 
 How verified: against a real Medusa 2.21.2 on PostgreSQL 15 in November 2026, by ``make live`` and by
 recordings and documents of it. What only its source says is marked as such.
@@ -106,5 +107,5 @@ class Medusa(Adapter[configuration.Credentials, configuration.Options]):
         return parse(document)
 
     def read_webhook(self, request: WebhookRequest, secrets: Sequence[str]) -> Notice:
-        """What our subscriber sends. Medusa's events name an order, a payment or a fulfilment; it finds the order."""
+        """What our subscriber sends: it finds the order of events that name a payment or a fulfilment."""
         return order_notice(request, secrets)
