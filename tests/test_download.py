@@ -70,7 +70,7 @@ async def test_a_slow_download_is_not_cut_off_and_a_silent_one_is() -> None:
     async def slow(writer: asyncio.StreamWriter) -> None:
         writer.write(head(length=10))
         for _ in range(10):
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.25)
             writer.write(b"x")
             await writer.drain()
 
@@ -80,7 +80,7 @@ async def test_a_slow_download_is_not_cut_off_and_a_silent_one_is() -> None:
         await asyncio.sleep(60)
 
     file = BytesIO()
-    async with Http(read_seconds=0.6) as http:
+    async with Http(read_seconds=2.0) as http:
         async with server(slow) as (url, _):
             assert (await http.download(url, file)).status == 200
         assert file.getvalue() == b"x" * 10
