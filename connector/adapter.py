@@ -263,12 +263,15 @@ def signed(body: bytes, signature: str, secrets: Sequence[str]) -> bool:
     )
 
 
+PLUGIN_SIGNATURE = "x-connector-signature"  # of the plugins whose text we give: base64 of HMAC-SHA256
+
+
 def order_notice(request: WebhookRequest, secrets: Sequence[str]) -> Notice:
     """What the plugins send whose text we give, for shops that send no webhooks of their own.
 
     ``{"order_id": "…"}`` and whatever else, signed in ``X-Connector-Signature``. Raises Forged.
     """
-    if not signed(request.body, request.headers.get("x-connector-signature", ""), secrets):
+    if not signed(request.body, request.headers.get(PLUGIN_SIGNATURE, ""), secrets):
         raise Forged("the webhook is not signed with this store's webhook_secret")
     try:
         said = exact_json.decode(request.body)

@@ -274,6 +274,7 @@ def _unavailable(place: str, error: Exception) -> Unavailable:
         return Unavailable(f"{place} cannot be reached (no connection in {CONNECT_SECONDS:g} s)")
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
         return Unavailable(f"{place} is not an address that can be called")
-    if isinstance(error, httpx.TimeoutException) and not isinstance(cause, aiohttp.ClientConnectionError):
+    slow = isinstance(error, httpx.TimeoutException) and not isinstance(cause, aiohttp.ClientConnectionError)
+    if slow or isinstance(cause, aiohttp.SocketTimeoutError):
         return Unavailable(f"{place} did not answer in time", maybe_done=True)
     return Unavailable(f"{place} broke the connection before it had answered", maybe_done=True)

@@ -24,8 +24,6 @@ class TestPush(PlatformContract, platform="push"):
 
 
 class TestOscar(AdapterContract, platform="oscar"):
-    patience = 1.0
-
     def as_document(self, adapter: Adapter[Any, Any], body: dict[str, Any]) -> Document:
         return whole(body["order"], body["lines"])
 
@@ -43,8 +41,6 @@ class TestSample(AdapterContract, platform="sample"): ...
 
 
 class TestShopify(AdapterContract, platform="shopify"):
-    patience = 3.0  # a page of orders through graphql-core on a busy machine
-
     def as_document(self, adapter: Adapter[Any, Any], body: dict[str, Any]) -> Document:
         return document(body, body["lineItems"])
 

@@ -14,6 +14,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from connector import registry
+from connector.adapter import PLUGIN_SIGNATURE
 from connector.durations import Duration, Percent, format_duration
 from connector.errors import UsageError
 from connector.loader import load
@@ -257,6 +258,10 @@ def test_the_starter_of_each_platform_loads_with_nothing_but_its_variables_set(
 
 def test_what_goes_into_a_shop_itself_comes_with_the_starter() -> None:
     assert list(companions("medusa")) == ["medusa.subscriber.js"]
+    assert list(companions("vendure")) == ["vendure.plugin.ts"]
+    for platform in ("medusa", "vendure"):
+        (text,) = companions(platform).values()
+        assert f'"{PLUGIN_SIGNATURE}"' in text.lower()  # it signs where it is read
     assert companions("woocommerce") == {}
 
 

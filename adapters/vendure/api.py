@@ -32,9 +32,9 @@ _FIELDS = """
   customer { id firstName lastName emailAddress phoneNumber user { id } %(customer)s }
   shippingAddress %(address)s
   billingAddress %(address)s
-  shippingLines { id priceWithTax shippingMethod { id code name } }
+  shippingLines { id price priceWithTax shippingMethod { id code name } }
   lines {
-    id quantity orderPlacedQuantity unitPrice proratedUnitPriceWithTax
+    id quantity orderPlacedQuantity unitPrice proratedUnitPriceWithTax taxLines { description taxRate }
     productVariant { id sku name product { id } }
   }
   payments { id updatedAt method amount state refunds { id updatedAt state total } }

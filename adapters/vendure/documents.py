@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from connector.errors import Unavailable
@@ -30,6 +31,14 @@ def moment(value: Any) -> datetime | None:
         time = datetime.fromisoformat(value)
         return time.astimezone(UTC) if time.tzinfo is not None else None
     except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def clock(headers: Mapping[str, str]) -> datetime | None:
+    """The shop's clock when it answered, aware UTC; None when it did not say."""
+    try:
+        return parsedate_to_datetime(headers.get("date", "")).astimezone(UTC)
+    except ValueError:
         return None
 
 

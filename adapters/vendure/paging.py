@@ -14,13 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
 
 from adapters.vendure.api import Api, Rows
-from adapters.vendure.documents import document, moment
+from adapters.vendure.documents import clock, document, moment
 from connector import exact_json
 from connector.adapter import History, Page, Poll
 
@@ -71,7 +70,7 @@ class Lists:
             return _page(rows, Cursor(bound=bound, began=cursor.began, drain=rest), more=True)
         low = cursor.bound if cursor.began else cursor.bound - OVERLAP
         rows = await self._rows({name: {"after": _text(low)}}, name, "ASC")
-        began = cursor.began or _clock(rows)
+        began = cursor.began or clock(rows.headers) or _NO_DATE
         times = _times(rows, name)
         if not self._full(rows) or not times:
             return _page(rows, Cursor(bound=min(max([cursor.bound, *times]), began)), more=False)
@@ -165,13 +164,6 @@ def _cursor(text: str | None, beginning: Cursor) -> Cursor:
 
 def _times(rows: Rows, name: str) -> list[datetime]:
     return [time for body in rows.bodies if (time := moment(body.get(name))) is not None]
-
-
-def _clock(rows: Rows) -> datetime:
-    try:
-        return parsedate_to_datetime(rows.headers.get("date", "")).astimezone(UTC)
-    except ValueError:
-        return _NO_DATE
 
 
 def _floor(time: datetime) -> datetime:

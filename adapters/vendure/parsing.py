@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated
 
 import msgspec
@@ -22,7 +22,7 @@ ORIGINS: Mapping[str, str] = {
     "customer_id": "customer.id",
     "subtotal": "lines[]: orderPlacedQuantity x unitPrice",
     "discounts": "discounts[], surcharges[] below zero",
-    "tax_lines": "taxSummary[]",
+    "tax_lines": "taxSummary[]; after a cancellation lines[].taxLines[]",
     "total_items": "lines[].orderPlacedQuantity",
     "line_items": "lines[]",
     "billing_address": "billingAddress",
@@ -30,6 +30,7 @@ ORIGINS: Mapping[str, str] = {
 }
 
 _CANCELLATION = "CANCEL_ORDER"  # the "discount" by which Vendure cancels shipping
+_SHIPPING = "shipping tax"  # as Vendure's summary calls it
 
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 Id = Annotated[str, msgspec.Meta(min_length=1)]
@@ -68,12 +69,20 @@ class _Variant(msgspec.Struct):
     product: _Product
 
 
+class _Rate(msgspec.Struct, rename="camel"):
+    """``tax_rate`` is in percent."""
+
+    description: str
+    tax_rate: Decimal
+
+
 class _Line(msgspec.Struct, rename="camel"):
     id: Id
     quantity: Count
     order_placed_quantity: Count
     unit_price: Minor
     prorated_unit_price_with_tax: Minor
+    tax_lines: list[_Rate]
     product_variant: _Variant
 
     @property
@@ -97,6 +106,11 @@ class _Reduction(msgspec.Struct, rename="camel"):
 class _Promotion(msgspec.Struct, rename="camel"):
     id: Id
     coupon_code: str | None = None
+
+
+class _Shipping(msgspec.Struct, rename="camel"):
+    price: Minor
+    price_with_tax: Minor
 
 
 class _Surcharge(msgspec.Struct):
@@ -142,6 +156,7 @@ class _Body(msgspec.Struct, rename="camel"):
     shipping_address: _Place | None
     billing_address: _Place | None
     lines: list[_Line]
+    shipping_lines: list[_Shipping]
     payments: list[_Payment] | None
     fulfillments: list[_Fulfillment] | None
     money_strategy_precision: Annotated[int, msgspec.Meta(ge=0, le=9)] = 2
@@ -158,8 +173,8 @@ class _Body(msgspec.Struct, rename="camel"):
 def parse(document: Document) -> Order:
     """The order in our words. Raises BadOrder naming the field that cannot be.
 
-    ``total`` is with tax, and what was sold: see ``_sold``. Taxes and discounts are those of what is left,
-    because Vendure works them out anew when something is cancelled.
+    ``total`` is with tax, and what was sold: see ``_sold`` and ``_taxes``. Discounts are those of what is
+    left, because Vendure works them out anew when something is cancelled.
     """
     try:
         body = msgspec.convert(document.body, _Body)
@@ -202,7 +217,7 @@ def parse(document: Document) -> Order:
         ),
         subtotal=body.money(sum(line.sold * line.unit_price for line in body.lines)),
         discounts=_discounts(body),
-        tax_lines=tuple(TaxLine(tax.description, body.money(tax.tax_total)) for tax in body.tax_summary),
+        tax_lines=_taxes(body, total),
         line_items=tuple(_line_item(body, line) for line in body.lines if line.sold),
         email=customer.email_address if customer else "",
         phones=_phones(body),
@@ -231,6 +246,35 @@ def _sold(body: _Body) -> int:
     if known >= body.total_with_tax and known > 0:
         return known
     return body.total_with_tax + shipping + sum(pieces * price for pieces, price in missing)
+
+
+def _taxes(body: _Body, sold: int) -> tuple[TaxLine, ...]:
+    """Vendure's summary; of an order that was cut down, the taxes in what was sold.
+
+    They are worked out from the rates of its goods and shipping, a discount taken off all alike: exact to
+    rounding where there is one rate or no discount.
+    """
+    if sold == body.total_with_tax:
+        return tuple(TaxLine(tax.description, body.money(tax.tax_total)) for tax in body.tax_summary)
+    listed = Decimal(sum(shipping.price_with_tax for shipping in body.shipping_lines))
+    taxes: dict[str, Decimal] = {}
+    for line in body.lines:
+        net = Decimal(line.sold * line.unit_price)
+        listed += net
+        for rate in line.tax_lines:
+            if not rate.tax_rate.is_finite():
+                raise BadOrder("lines[].taxLines[].taxRate", "is not a rate")
+            tax = net * rate.tax_rate / 100
+            listed += tax
+            taxes[rate.description] = taxes.get(rate.description, Decimal(0)) + tax
+    for shipping in body.shipping_lines:
+        tax = Decimal(shipping.price_with_tax - shipping.price)
+        taxes[_SHIPPING] = taxes.get(_SHIPPING, Decimal(0)) + tax
+    share = sold / listed if listed else Decimal(0)
+    return tuple(
+        TaxLine(title, body.money(int((tax * share).to_integral_value(ROUND_HALF_UP))))
+        for title, tax in taxes.items()
+    )
 
 
 def _discounts(body: _Body) -> tuple[Discount, ...]:

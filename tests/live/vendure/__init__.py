@@ -24,8 +24,7 @@ HERE = Path(__file__).parent
 PLUGIN = HERE.parents[2] / "config" / "stores" / "vendure.plugin.ts"
 
 _ORDER = """query($id: ID!) { order(id: $id) {
-  id state orderPlacedAt currencyCode totalWithTax couponCodes
-  taxSummary { taxTotal }
+  id state orderPlacedAt currencyCode couponCodes
   customer { id emailAddress phoneNumber }
   shippingAddress { city countryCode }
   lines { id quantity orderPlacedQuantity unitPrice productVariant { sku } }
@@ -43,6 +42,7 @@ _FULFILLMENT = {
     "ArrangingAdditionalPayment": "on_hold",
     "Cancelled": "restocked",
 }
+_PRICED = "Order { id totalWithTax taxSummary { taxTotal } }"
 _DELIVERED = ("fulfil", "ship", "deliver")
 _NOTHING_ELSE = {"lines": [], "shipping": 0, "adjustment": 0}  # deprecated, and needed all the same
 
@@ -106,7 +106,8 @@ class Shop(LiveShop):
         self._goods: Goods | None = None
         self._client = httpx.AsyncClient(base_url=self.url, timeout=60.0)
         self._admin = Api(self._client, "/admin-api")
-        self._sold: dict[str, int] = {}  # what each order came to, in minor units, before any cancellation
+        # What each order came to before any cancellation, and the tax in that, in minor units.
+        self._sold: dict[str, tuple[int, int]] = {}
 
     @property
     def url(self) -> str:
@@ -167,10 +168,10 @@ class Shop(LiveShop):
             await asyncio.sleep(wish.hesitant)
         placed = await shop(
             "mutation($i: PaymentInput!) { addPaymentToOrder(input: $i) %s }",
-            "Order { id totalWithTax }",
+            _PRICED,
             i={"method": "later" if wish.later else "at-once", "metadata": {}},
         )
-        self._sold[placed["id"]] = placed["totalWithTax"]
+        self._sold[placed["id"]] = _sold(placed)
         return str(placed["id"])
 
     async def step(self, ref: str, step: str) -> None:
@@ -237,10 +238,10 @@ class Shop(LiveShop):
                 items = [{"productVariantId": self._stocked.variants[1], "quantity": 1}]
                 changed = await self._admin(
                     "mutation($i: ModifyOrderInput!) { modifyOrder(input: $i) %s }",
-                    "Order { id totalWithTax }",
+                    _PRICED,
                     i={"dryRun": False, "orderId": ref, "addItems": items},
                 )
-                self._sold[ref] = changed["totalWithTax"]
+                self._sold[ref] = _sold(changed)
                 await self._go(ref, "ArrangingAdditionalPayment")
             case "pay", _:
                 await self._admin(
@@ -257,13 +258,13 @@ class Shop(LiveShop):
         address, customer = order["shippingAddress"], order["customer"]
         state, parcels = order["state"], [one["state"] for one in order["fulfillments"]]
         prepared = state in ("PaymentAuthorized", "PaymentSettled") and "Pending" in parcels
-        taxes = sum(each["taxTotal"] for each in order["taxSummary"])
+        total, tax = self._sold[ref]
         return Truth(
             order_id=int(ref),
             placed_at=datetime.fromisoformat(order["orderPlacedAt"]),
             currency=order["currencyCode"],
-            total=_major(self._sold[ref]),
-            financial=_financial(order, self._sold[ref]),
+            total=_major(total),
+            financial=_financial(order, total),
             fulfillment="in_progress" if prepared else _FULFILLMENT[state],
             email=customer["emailAddress"],
             customer=customer["id"],
@@ -277,7 +278,7 @@ class Shop(LiveShop):
                 for line in order["lines"]
             ],
             codes=frozenset(order["couponCodes"]),
-            tax=_major(taxes),
+            tax=_major(tax),
             city=address["city"],
             country=address["countryCode"],
         )
@@ -355,6 +356,10 @@ class Shop(LiveShop):
         self._server = await serve(
             "node", "server.cjs", cwd=self.folder, log="server.log", ready=ready, env=self._environment
         )
+
+
+def _sold(order: Mapping[str, Any]) -> tuple[int, int]:
+    return order["totalWithTax"], sum(each["taxTotal"] for each in order["taxSummary"])
 
 
 def _financial(order: Mapping[str, Any], sold: int) -> str:
