@@ -106,33 +106,25 @@ async def test_on_this_machine_nobody_signs_in_and_buyers_data_is_masked(local: 
     assert (await local.browser.get("/sign-in")).headers["location"] == "/"
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Host": "attacker.example"},
-        {"Host": "127.0.0.1.attacker.example:8080"},
-        {"Host": ""},
-        {"Host": "[::1"},
-        {"X-Forwarded-For": "127.0.0.1"},
-        {"X-Forwarded-Proto": "https"},
-        {"Forwarded": "for=127.0.0.1"},
-        {"Via": "1.1 proxy"},
-        {"X-Real-IP": "127.0.0.1"},
-    ],
-)
-async def test_what_comes_by_another_name_or_through_another_server_is_refused(
-    local: Page, headers: dict[str, str]
-) -> None:
-    for path in PAGES:
-        page = await local.browser.get(path, headers=headers)
-        assert page.status_code == 403, path
-        assert "acme" not in page.text
-    assert "page.password_hash" in page.text
-
-
-@pytest.mark.parametrize("host", ["localhost:8080", "127.0.0.1", "127.8.9.10:1", "[::1]:8080"])
-async def test_this_machines_own_names_are_taken(local: Page, host: str) -> None:
-    assert (await local.browser.get("/", headers={"Host": host})).status_code == 200
+async def test_what_comes_by_another_name_or_through_another_server_is_refused(local: Page) -> None:
+    for name, value in (
+        ("Host", "attacker.example"),
+        ("Host", "127.0.0.1.attacker.example:8080"),
+        ("Host", ""),
+        ("Host", "[::1"),
+        ("X-Forwarded-For", "127.0.0.1"),
+        ("X-Forwarded-Proto", "https"),
+        ("Forwarded", "for=127.0.0.1"),
+        ("Via", "1.1 proxy"),
+        ("X-Real-IP", "127.0.0.1"),
+    ):
+        for path in PAGES:
+            page = await local.browser.get(path, headers={name: value})
+            assert page.status_code == 403, (name, value, path)
+            assert "page.password_hash" in page.text
+            assert "acme" not in page.text
+    for host in ("localhost:8080", "127.0.0.1", "127.8.9.10:1", "[::1]:8080"):
+        assert (await local.browser.get("/", headers={"Host": host})).status_code == 200, host
 
 
 async def test_on_any_other_address_the_page_is_closed_without_a_password_and_the_rest_is_open(
@@ -277,11 +269,10 @@ async def test_behind_https_the_cookie_stays_on_https(guarded: Page) -> None:
     assert "secure" in page.headers["set-cookie"].lower()
 
 
-@pytest.mark.parametrize(
-    "elsewhere", ["//evil.example/", "https://evil.example/", "/\\evil.example", "evil", "/\n/x"]
-)
-async def test_signing_in_leads_nowhere_else(guarded: Page, elsewhere: str) -> None:
-    assert (await guarded.sign_in(following=elsewhere)).headers["location"] == "/"
+async def test_signing_in_leads_nowhere_else(guarded: Page) -> None:
+    for elsewhere in ("//evil.example/", "https://evil.example/", "/\\evil.example", "evil", "/\n/x"):
+        guarded.browser.cookies.clear()
+        assert (await guarded.sign_in(following=elsewhere)).headers["location"] == "/", elsewhere
 
 
 # Forms
