@@ -22,7 +22,7 @@ from connector.adapter import Notice, WebhookRequest
 from connector.errors import BadOrder, Forged
 from connector.http import Http
 from connector.order import Document, FinancialStatus, FulfillmentStatus, LineItem, Order
-from tests.shops.shopify.admin_api import schema
+from tests.shops.shopify.execution import schema
 
 SAMPLE = Path(__file__).parents[1] / "cassettes/shopify/samples/orders/paid-tax-shipping.json"
 

@@ -21,8 +21,8 @@ import pytest
 from graphql import GraphQLObjectType, get_named_type
 
 from tests.shops.shopify import Bucket, Shop, serve
-from tests.shops.shopify.admin_api import schema
 from tests.shops.shopify.catalogue import KINDS
+from tests.shops.shopify.execution import schema
 from tests.shops.shopify.webhooks import ATTEMPTS
 
 SAMPLES = Path(__file__).parents[1] / "cassettes" / "shopify" / "samples" / "graphql"

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 from graphql import DocumentNode, FieldNode, GraphQLError, OperationDefinitionNode, execute_sync, parse
 from graphql.execution.values import get_argument_values
 
-from tests.shops.shopify import admin_api, search
+from tests.shops.shopify import search
 from tests.shops.shopify.bulk_rules import refusals
-from tests.shops.shopify.orders import Document, gid, when
+from tests.shops.shopify.documents import gid, when
+from tests.shops.shopify.execution import Call, Place, resolve, schema
+from tests.shops.shopify.orders import Document
+from tests.shops.shopify.root import Root
 
 if TYPE_CHECKING:
     from tests.shops.shopify.shop import Shop
@@ -179,7 +182,7 @@ class Bulk:
         assert isinstance(definition, OperationDefinitionNode)
         (root,) = definition.selection_set.selections
         assert isinstance(root, FieldNode)
-        query = admin_api.schema().query_type
+        query = schema().query_type
         assert query is not None
         arguments = get_argument_values(query.fields[root.name.value], root)
         asked = search.read(arguments.get("query"))
@@ -199,15 +202,15 @@ class Bulk:
                 yield from (_line(rows.pop(0)) for rows in children if rows)
 
     def _portion(
-        self, operation: Operation, portion: Sequence[admin_api.Place]
+        self, operation: Operation, portion: Sequence[Place]
     ) -> tuple[list[Document], list[list[Document]]]:
-        call = admin_api.Call(self._shop, whole=portion)
+        call = Call(self._shop, whole=portion)
         result = execute_sync(
-            admin_api.schema(),
+            schema(),
             operation.document,
-            root_value=admin_api.Root(call),
+            root_value=Root(call),
             context_value=call,
-            field_resolver=admin_api.resolve,
+            field_resolver=resolve,
         )
         for error in result.errors or ():
             if (error.extensions or {}).get("code") == "ACCESS_DENIED":

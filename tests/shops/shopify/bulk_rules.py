@@ -25,7 +25,7 @@ from graphql import (
     validate,
 )
 
-from tests.shops.shopify import admin_api
+from tests.shops.shopify.execution import schema
 
 _EDGES = (
     "All connection fields in a bulk query must select their contents using 'edges' > 'node', e.g: "
@@ -61,7 +61,7 @@ def refusals(query: str) -> list[str]:
         return ["Invalid bulk query: the operation must come first"]
     if operation.operation is not OperationType.QUERY:
         return ["Invalid operation type. Only `query` operations are supported."]
-    problems = validate(admin_api.schema(), document)
+    problems = validate(schema(), document)
     if problems or operation.variable_definitions:
         said = "; ".join(problem.message for problem in problems) or "variables cannot be given a value"
         return [f"Invalid bulk query: {said}"]
@@ -71,7 +71,7 @@ def refusals(query: str) -> list[str]:
 def _judged(operation: OperationDefinitionNode, document: DocumentNode) -> list[str]:
     seen = _Seen()
     fragments = {x.name.value: x for x in document.definitions if isinstance(x, FragmentDefinitionNode)}
-    root = admin_api.schema().query_type
+    root = schema().query_type
     assert root is not None
     _Walk(seen, fragments).selection(operation.selection_set, root, above=(), depth=0, in_list=False)
     names = [one.name.value for one in operation.selection_set.selections if isinstance(one, FieldNode)]
@@ -119,7 +119,7 @@ class _Walk:
             elif isinstance(node, InlineFragmentNode):
                 named = kind
                 if node.type_condition:
-                    found = admin_api.schema().type_map[node.type_condition.name.value]
+                    found = schema().type_map[node.type_condition.name.value]
                     assert is_composite_type(found)
                     named = found
                 self.selection(node.selection_set, named, above=above, depth=depth, in_list=in_list)

@@ -8,13 +8,13 @@ from datetime import datetime
 from decimal import Decimal
 from random import Random
 
+from tests.shops.shopify.documents import address
 from tests.shops.shopify.orders import (
     Application,
     Customer,
     Line,
     Order,
     Shipping,
-    address,
     split,
 )
 

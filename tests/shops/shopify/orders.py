@@ -1,4 +1,4 @@
-"""Orders as Shopify keeps them, and the document that GraphQL shows of each, with every sum worked out."""
+"""Orders as the shop's own books have them, with every sum worked out."""
 
 from __future__ import annotations
 
@@ -28,34 +28,6 @@ class Customer:
     last_name: str | None = "Example"
     email_state: str = "NOT_SUBSCRIBED"
     sms_state: str = "NEVER_SUBSCRIBED"
-
-    def document(self) -> Document:
-        """``Customer`` of the schema."""
-        email = phone = None
-        if self.email:
-            email = {"emailAddress": self.email, "marketingState": self.email_state, "validFormat": True}
-        if self.phone:
-            consent = {"state": self.sms_state, "optInLevel": "SINGLE_OPT_IN", "updatedAt": None}
-            old_word = "NOT_SUBSCRIBED" if self.sms_state == "NEVER_SUBSCRIBED" else self.sms_state
-            phone = {
-                "phoneNumber": self.phone,
-                "smsMarketingConsent": consent,
-                "marketingState": old_word,
-            }
-        return {
-            "__typename": "Customer",
-            "id": gid("Customer", self.id),
-            "legacyResourceId": str(self.id),
-            "firstName": self.first_name,
-            "lastName": self.last_name,
-            "displayName": f"{self.first_name or ''} {self.last_name or ''}".strip() or self.email or "",
-            "email": self.email,
-            "phone": self.phone,
-            "state": "DISABLED",
-            "tags": [],
-            "defaultEmailAddress": email,
-            "defaultPhoneNumber": phone,
-        }
 
 
 @dataclass
@@ -180,11 +152,11 @@ class Order:
         if shipping and self.shipping:
             parts.append((self.shipping.taxes, self.shipping.base()))
         for taxes, base in parts:
-            for tax, amount in self._taxed(taxes, base):
+            for tax, amount in self.taxed(taxes, base):
                 found[tax] = found.get(tax, NOTHING) + amount
         return found
 
-    def _taxed(self, taxes: Taxes, base: Decimal) -> Iterable[tuple[tuple[str, Decimal], Decimal]]:
+    def taxed(self, taxes: Taxes, base: Decimal) -> Iterable[tuple[tuple[str, Decimal], Decimal]]:
         net = base / (1 + sum((rate for _, rate in taxes), NOTHING)) if self.taxes_included else base
         return [((title, rate), (net * rate).quantize(CENT)) for title, rate in taxes]
 
@@ -260,254 +232,6 @@ class Order:
             return "FULFILLMENT_NOT_REQUIRED"
         return self.waiting or "UNFULFILLED"
 
-    # The document
-
-    def document(self) -> Document:
-        """``Order`` of the schema; lists stand where the schema has connections."""
-        sold = self.sold()
-        current = {line.id: line.kept - line.refunded for line in self.lines}
-        shipping = self._shipping_line() if self.shipping else None
-        discounts = sum((sum(line.discounts.values(), NOTHING) for line in self.lines), NOTHING)
-        if self.shipping:
-            discounts += sum(self.shipping.discounts.values(), NOTHING)
-        codes = [one.words for one in self.applications if one.kind in ("Code", "Manual")]
-        return {
-            "__typename": "Order",
-            "id": gid("Order", self.id),
-            "legacyResourceId": str(self.id),
-            "name": f"#{self.number}",
-            "number": self.number,
-            "createdAt": when(self.created_at),
-            "processedAt": when(self.processed_at or self.created_at),
-            "updatedAt": when(self.updated_at),
-            "cancelledAt": when(self.cancelled_at),
-            "cancelReason": "CUSTOMER" if self.cancelled_at else None,
-            "closed": self.closed_at is not None,
-            "closedAt": when(self.closed_at),
-            "confirmed": True,
-            "edited": self.edited,
-            "test": self.test,
-            "sourceName": self.source_name,
-            "sourceIdentifier": None,
-            "note": self.note,
-            "tags": [],
-            "customAttributes": [],
-            "requiresShipping": any(line.ships for line in self.lines),
-            "email": self.email,
-            "phone": self.phone,
-            "currencyCode": self.currency,
-            "presentmentCurrencyCode": self.presentment or self.currency,
-            "taxesIncluded": self.taxes_included,
-            "taxExempt": False,
-            "customerAcceptsMarketing": self.accepts_marketing,
-            "customerLocale": "en",
-            "displayFinancialStatus": self.financial,
-            "displayFulfillmentStatus": self.fulfillment,
-            "returnStatus": "NO_RETURN",
-            "fullyPaid": self.received >= self.total,
-            "unpaid": not self.received,
-            "discountCode": codes[0] if codes else None,
-            "discountCodes": codes,
-            "currentSubtotalLineItemsQuantity": sum(current.values()),
-            "subtotalLineItemsQuantity": sum(sold.values()),
-            "totalPriceSet": self.bag(self.total),
-            "originalTotalPriceSet": self.bag(self.total_of({x.id: x.quantity for x in self.lines})),
-            "currentTotalPriceSet": self.bag(max(self.total - self.refunded, NOTHING)),
-            "subtotalPriceSet": self.bag(self.subtotal(sold)),
-            "currentSubtotalPriceSet": self.bag(self.subtotal(current)),
-            "totalDiscountsSet": self.bag(discounts),
-            "currentTotalDiscountsSet": self.bag(discounts),
-            "totalShippingPriceSet": self.bag(self.shipping.price if self.shipping else NOTHING),
-            "totalTaxSet": self.bag(sum(self.taxes(sold, shipping=True).values(), NOTHING)),
-            "currentTotalTaxSet": self.bag(sum(self.taxes(current, shipping=True).values(), NOTHING)),
-            "totalTipReceivedSet": self.bag(self.tip),
-            "totalOutstandingSet": self.bag(self.outstanding),
-            "totalReceivedSet": self.bag(self.received),
-            "totalRefundedSet": self.bag(self.refunded),
-            "netPaymentSet": self.bag(self.received - self.refunded),
-            "taxLines": self._tax_lines(self.taxes(sold, shipping=False)),
-            "currentTaxLines": self._tax_lines(self.taxes(current, shipping=False)),
-            "customer": self.customer.document() if self.customer else None,
-            "purchasingEntity": self.customer.document() if self.customer else None,
-            "billingAddress": self.billing,
-            "shippingAddress": self.shipping_address,
-            "displayAddress": self.shipping_address or self.billing,
-            "shippingLine": shipping,
-            "shippingLines": [shipping] if shipping else [],
-            "discountApplications": [self._application(index) for index in range(len(self.applications))],
-            "lineItems": [self._line(line) for line in self.lines],
-            "fulfillments": [self._parcel(parcel) for parcel in self.parcels],
-            "fulfillmentsCount": {"count": len(self.parcels), "precision": "EXACT"},
-            "refunds": [self._refund(refund) for refund in self.refunds],
-            "transactions": [
-                {"kind": kind, "status": status, "gateway": "manual", "amountSet": self.bag(amount)}
-                for kind, status, amount in self.payments
-            ],
-            "paymentGatewayNames": ["manual"] if self.payments else [],
-            "retailLocation": None,
-        }
-
-    def bag(self, amount: Decimal) -> Document:
-        """``MoneyBag``: what it is in the shop's currency and in the buyer's."""
-        theirs = (amount * self.rate).quantize(CENT) if self.presentment else amount
-        return {
-            "shopMoney": {"__typename": "MoneyV2", "amount": money(amount), "currencyCode": self.currency},
-            "presentmentMoney": {
-                "__typename": "MoneyV2",
-                "amount": money(theirs),
-                "currencyCode": self.presentment or self.currency,
-            },
-        }
-
-    def _tax_lines(self, taxes: Mapping[tuple[str, Decimal], Decimal]) -> list[Document]:
-        return [
-            {
-                "title": title,
-                "rate": float(rate),
-                "ratePercentage": float(rate * 100),
-                "priceSet": self.bag(amount),
-                "source": "Shopify",
-                "channelLiable": False,
-            }
-            for (title, rate), amount in taxes.items()
-        ]
-
-    def _application(self, index: int) -> Document:
-        one = self.applications[index]
-        value = {"__typename": "PricingPercentageValue", "percentage": float(one.percentage or 0)}
-        if one.amount is not None:
-            value = {"__typename": "MoneyV2", "amount": money(one.amount), "currencyCode": self.currency}
-        return {
-            "__typename": f"{'DiscountCode' if one.kind == 'Code' else one.kind + 'Discount'}Application",
-            "index": index,
-            "code": one.words,
-            "title": one.words,
-            "description": one.words,
-            "value": value,
-            "allocationMethod": "ACROSS",
-            "targetSelection": "ALL",
-            "targetType": "SHIPPING_LINE" if one.on_shipping else "LINE_ITEM",
-        }
-
-    def _allocations(self, discounts: Mapping[int, Decimal]) -> list[Document]:
-        return [
-            {
-                "allocatedAmountSet": self.bag(amount),
-                "allocatedAmount": self.bag(amount)["shopMoney"],
-                "discountApplication": self._application(index),
-            }
-            for index, amount in discounts.items()
-        ]
-
-    def _shipping_line(self) -> Document:
-        assert self.shipping is not None
-        taxes = dict(self._taxed(self.shipping.taxes, self.shipping.base()))
-        return {
-            "id": gid("ShippingLine", self.id),
-            "title": self.shipping.title,
-            "code": self.shipping.title.upper(),
-            "source": "shopify",
-            "custom": False,
-            "isRemoved": False,
-            "originalPriceSet": self.bag(self.shipping.price),
-            "discountedPriceSet": self.bag(self.shipping.base()),
-            "currentDiscountedPriceSet": self.bag(self.shipping.base()),
-            "discountAllocations": self._allocations(self.shipping.discounts),
-            "taxLines": self._tax_lines(taxes),
-        }
-
-    def _line(self, line: Line) -> Document:
-        taxes = dict(self._taxed(line.taxes, line.base(line.quantity)))
-        off = sum(line.discounts.values(), NOTHING)
-        after = self.bag((line.base(line.quantity) / line.quantity).quantize(CENT))
-        return {
-            "__typename": "LineItem",
-            "id": gid("LineItem", line.id),
-            "title": line.title,
-            "name": f"{line.title} - {line.variant_title}" if line.variant_title else line.title,
-            "sku": line.sku,
-            "vendor": "Example",
-            "quantity": line.quantity,
-            "currentQuantity": line.kept - line.refunded,
-            "refundableQuantity": line.kept - line.refunded,
-            "unfulfilledQuantity": line.kept - line.refunded - self._shipped(line),
-            "nonFulfillableQuantity": line.removed + line.refunded,
-            "requiresShipping": line.ships,
-            "taxable": bool(line.taxes),
-            "isGiftCard": False,
-            "variantTitle": line.variant_title,
-            "originalUnitPriceSet": self.bag(line.price),
-            "originalTotalSet": self.bag(line.price * line.quantity),
-            "discountedTotalSet": self.bag(line.price * line.quantity),
-            "discountedUnitPriceSet": self.bag(line.price),
-            "discountedUnitPriceAfterAllDiscountsSet": after,
-            "totalDiscountSet": self.bag(off),
-            "discountAllocations": self._allocations(line.discounts),
-            "taxLines": self._tax_lines(taxes),
-            "product": line.product
-            and {
-                "id": gid("Product", line.product),
-                "legacyResourceId": str(line.product),
-                "title": line.title,
-            },
-            "variant": line.variant
-            and {
-                "id": gid("ProductVariant", line.variant),
-                "legacyResourceId": str(line.variant),
-                "sku": line.sku,
-                "title": line.variant_title or "Default Title",
-            },
-            "customAttributes": [],
-        }
-
-    def _shipped(self, line: Line) -> int:
-        return sum(one.units.get(line.id, 0) for one in self.parcels if one.status in SHIPPED_IN)
-
-    def _parcel(self, parcel: Parcel) -> Document:
-        tracked = {"number": parcel.tracking, "company": "UPS", "url": None}
-        return {
-            "__typename": "Fulfillment",
-            "id": gid("Fulfillment", parcel.id),
-            "legacyResourceId": str(parcel.id),
-            "name": f"#{self.number}.{self.parcels.index(parcel) + 1}",
-            "status": parcel.status,
-            "displayStatus": parcel.display,
-            "createdAt": when(parcel.created_at),
-            "updatedAt": when(parcel.delivered_at or parcel.created_at),
-            "deliveredAt": when(parcel.delivered_at),
-            "inTransitAt": None,
-            "estimatedDeliveryAt": None,
-            "totalQuantity": sum(parcel.units.values()),
-            "trackingInfo": [tracked] if parcel.tracking else [],
-        }
-
-    def _refund(self, refund: Refund) -> Document:
-        lines = {line.id: line for line in self.lines}
-        return {
-            "__typename": "Refund",
-            "id": gid("Refund", refund.id),
-            "legacyResourceId": str(refund.id),
-            "createdAt": when(refund.at),
-            "note": None,
-            "totalRefundedSet": self.bag(refund.amount),
-            "refundLineItems": [
-                {"id": None, "quantity": units, "lineItem": self._line(lines[line])}
-                for line, units in refund.units.items()
-            ],
-        }
-
-
-def address(**changed: Any) -> Document:
-    """``MailingAddress``; every field that the schema has, null where it was not given."""
-    names = (
-        "firstName", "lastName", "company", "address1", "address2", "city", "province", "provinceCode",
-        "country", "countryCodeV2", "zip", "phone", "latitude", "longitude",
-    )  # fmt: skip
-    found = dict.fromkeys(names) | changed
-    found["name"] = f"{found['firstName'] or ''} {found['lastName'] or ''}".strip() or None
-    found["countryCode"] = found["countryCodeV2"]
-    return found
-
 
 def split(amount: Decimal, shares: Sequence[Decimal]) -> list[Decimal]:
     """An amount dealt out in proportion, rounded down to the cent; the cents left over go to the first."""
@@ -515,19 +239,3 @@ def split(amount: Decimal, shares: Sequence[Decimal]) -> list[Decimal]:
     parts = [(amount * share / whole).quantize(CENT, ROUND_DOWN) for share in shares]
     left = int((amount - sum(parts, NOTHING)) / CENT)
     return [part + CENT * (number < left) for number, part in enumerate(parts)]
-
-
-def gid(kind: str, number: int) -> str:
-    """A global id."""
-    return f"gid://shopify/{kind}/{number}"
-
-
-def when(moment: datetime | None) -> str | None:
-    """Whole seconds, UTC, as the API prints times."""
-    return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def money(amount: Decimal) -> str:
-    """As the API prints decimals: no padding, one digit after the point at least."""
-    text = format(amount.normalize(), "f")
-    return text if "." in text else f"{text}.0"

@@ -16,6 +16,7 @@ from tests.shops.clock import Clock
 from tests.shops.shopify.bulk import Bulk
 from tests.shops.shopify.catalogue import EVERYDAY, Maker, made
 from tests.shops.shopify.cost import Bucket
+from tests.shops.shopify.documents import document
 from tests.shops.shopify.faults import Fault
 from tests.shops.shopify.index import Index
 from tests.shops.shopify.orders import CENT, SHIPPED_IN, Document, Order, Parcel, Refund
@@ -217,7 +218,7 @@ class Shop:
     def order(self, id: int) -> Document:
         """The order's document in full."""
         with self.lock:
-            return self._order(id).document()
+            return document(self._order(id))
 
     def ids(self) -> list[int]:
         """All orders, ascending by id."""

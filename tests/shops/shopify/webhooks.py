@@ -17,7 +17,8 @@ from uuid import uuid4
 
 import httpx
 
-from tests.shops.shopify.orders import Document, Order, Parcel, gid, money, when
+from tests.shops.shopify.documents import gid, money, when
+from tests.shops.shopify.orders import Document, Order, Parcel
 
 if TYPE_CHECKING:
     from tests.shops.shopify.bulk import Operation
