@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,13 +14,14 @@ from sqlalchemy import Connection, func, select
 
 from connector import cursors, outbox
 from connector.adapter import PushedAdapter
-from connector.errors import BadOrder, UsageError
+from connector.errors import BadOrder, StateError, UsageError
 from connector.feeds import Shop, take
 from connector.order import Document
 from connector.outbox import OUTBOX
 
 FEED = "push"  # the name of their cursor, which only tells when something arrived last
 MOMENT = timedelta(microseconds=1)  # between two orders that arrive together
+MOST = 250  # documents of one transaction: it keeps everything else waiting
 WORDS = {"waiting": "accepted", "delivered": "unchanged"}
 
 
@@ -43,12 +47,67 @@ class Arrivals(msgspec.Struct, frozen=True):
     taken: outbox.Accepted
 
 
-async def arrive(shop: Shop, bodies: Sequence[Any]) -> Sequence[Arrival]:
-    """Take pushed documents, in one transaction: what is answered is safe. Raises StateError."""
-    async with shop.lock:
-        arrivals = await shop.db.run(take_in, shop, bodies, FEED)
+class Reception:
+    """Takes in what is pushed. What comes while a transaction runs shares the next one, so a burst is few."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, deque[_Push]] = {}
+        self._working: set[asyncio.Task[None]] = set()
+
+    async def arrive(self, shop: Shop, bodies: Sequence[Any]) -> Sequence[Arrival]:
+        """What became of the documents, once all of them are safe. Raises StateError."""
+        push = _Push(shop, bodies, asyncio.get_running_loop().create_future())
+        waiting = self._waiting.setdefault(shop.name, deque())
+        waiting.append(push)
+        if len(waiting) == 1:
+            task = asyncio.create_task(self._receive(waiting))
+            self._working.add(task)
+            task.add_done_callback(self._working.discard)
+        return await push.answer
+
+    async def _receive(self, waiting: deque[_Push]) -> None:
+        """Until none waits. The first stays in the line until it is answered, and so shows that we work."""
+        while waiting:
+            shop, together = waiting[0].shop, [waiting[0]]
+            for push in list(waiting)[1:]:
+                if push.shop is not shop or sum(len(one.bodies) for one in (*together, push)) > MOST:
+                    break
+                together.append(push)
+            await _take_together(shop, together)
+            for _ in together:
+                waiting.popleft()
+
+
+@dataclass
+class _Push:
+    """One request's documents, and its answer to come."""
+
+    shop: Shop
+    bodies: Sequence[Any]
+    answer: asyncio.Future[Sequence[Arrival]]
+
+
+async def _take_together(shop: Shop, pushes: Sequence[_Push]) -> None:
+    """Each push gets its answer, or the fault. A fault of ours with one is not shared by the others."""
+    try:
+        async with shop.lock:
+            bodies = [body for push in pushes for body in push.bodies]
+            arrivals = await shop.db.run(take_in, shop, bodies, FEED)
+    except Exception as fault:
+        if len(pushes) > 1 and not isinstance(fault, StateError):
+            for push in pushes:
+                await _take_together(shop, [push])
+            return
+        for push in pushes:
+            if not push.answer.done():  # its sender may have gone
+                push.answer.set_exception(fault)
+        return
     shop.took(arrivals.taken)
-    return arrivals.each
+    each = iter(arrivals.each)
+    for push in pushes:
+        own = [next(each) for _ in push.bodies]
+        if not push.answer.done():
+            push.answer.set_result(own)
 
 
 def take_in(

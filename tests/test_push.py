@@ -368,6 +368,22 @@ async def test_wrong_addresses_bodies_and_sizes_are_told_apart(house: House) -> 
         assert (await door.states([order(number) for number in range(1, 251)])) == ["accepted"] * 250
 
 
+async def test_in_a_burst_each_sender_gets_the_answer_about_its_own_orders(house: House) -> None:
+    async with house.daemon() as door:
+
+        async def send(number: int) -> list[tuple[str, str]]:
+            faulty = {"total": "x"} if number % 7 == 0 else {}
+            bodies = [order(number, **faulty), {"nothing": number}, order(1000 + number)][: 1 + number % 3]
+            answer = await door.push(bodies)
+            return [(one["order"], one["state"]) for one in answer.json()["orders"]]
+
+        answers = await asyncio.gather(*(send(number) for number in range(1, 61)))
+    for number, answer in enumerate(answers, 1):
+        state = "failed" if number % 7 == 0 else "accepted"
+        whole = [(str(number), state), ("", "refused"), (str(1000 + number), "accepted")]
+        assert answer == whole[: 1 + number % 3]
+
+
 async def test_an_answered_push_survives_the_death_of_the_daemon(house: House) -> None:
     house.sandbox.script(*[Fault(kind="status", status=503)] * 3)
     async with house.daemon() as door:

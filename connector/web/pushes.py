@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from connector import exact_json
 from connector.adapter import WebhookRequest
 from connector.app import App
-from connector.arrivals import Arrival, arrive, pushed_adapter
+from connector.arrivals import MOST, Arrival, Reception, pushed_adapter
 from connector.counters import PUSHES
 from connector.errors import Forged, StateError
 from connector.feeds import Shop
@@ -23,12 +23,12 @@ from connector.web.front import Front, answer
 log = structlog.get_logger()
 
 MAX_BODY = 4 * 1024 * 1024
-MOST = 250  # orders of one request: their transaction keeps everything else waiting
 QUIET_SECONDS = 60.0  # between two lines of the log about forged pushes of one store
 
 
 def routes(front: Front) -> list[BaseRoute]:
     """For senders of orders."""
+    reception = Reception()
     complained: dict[str, float] = {}
 
     def shop_of(request: Request) -> tuple[App, Shop]:
@@ -66,7 +66,7 @@ def routes(front: Front) -> list[BaseRoute]:
             counted(shop.name, "not_an_order")
             raise
         try:
-            arrivals = await arrive(shop, bodies)
+            arrivals = await reception.arrive(shop, bodies)
         except StateError:
             counted(shop.name, "unavailable")
             raise
