@@ -11,6 +11,7 @@ import pytest
 
 from connector import registry
 from connector.cli import COMMANDS, connector
+from connector.commands.platforms import cells
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -34,17 +35,8 @@ def test_every_command_stands_in_it_and_can_be_loaded(command: str) -> None:
 
 @pytest.mark.parametrize("platform", registry.platforms())
 def test_the_table_of_platforms_says_what_the_adapters_say(platform: str) -> None:
-    of = registry.adapter(platform)
-    one = of.traits
-    cells = [
-        f"{one.title} (`{platform}`)",
-        ", ".join(of.feeds) or "no",
-        "yes" if one.webhooks else "no",
-        "yes" if one.history else "no",
-        one.ids,
-        one.verified,
-    ]
-    assert f"| {' | '.join(cells)} |" in README
+    title, *rest = cells(platform)
+    assert f"| {title} (`{platform}`) | {' | '.join(rest)} |" in README
 
 
 def test_every_dependency_earns_its_place_in_the_table() -> None:

@@ -1,4 +1,4 @@
-"""``connector platforms``."""
+"""``connector platforms``: the table that stands in the README, too."""
 
 from __future__ import annotations
 
@@ -6,36 +6,41 @@ import click
 import msgspec
 
 from connector import registry
+from connector.adapter import Subscribes
 from connector.commands.frame import as_json_option, print_json
 from connector.commands.tables import print_table
+from connector.starter import companions
+
+HEADINGS = ("title", "polled", "webhooks", "history", "order ids", "verified by")
 
 
 @click.command()
 @as_json_option
 def platforms(as_json: bool) -> None:
     """The adapters installed, and what each can do."""
-    classes = {name: registry.adapter(name) for name in registry.platforms()}
-    traits = {name: one.traits for name, one in classes.items()}
+    names = registry.platforms()
     if as_json:
-        print_json({name: msgspec.to_builtins(one) for name, one in traits.items()})
+        print_json({name: msgspec.to_builtins(registry.adapter(name).traits) for name in names})
         return
-    print_table(
-        "Platforms",
-        ["platform", "title", "poll", "webhooks", "history", "order ids", "verified"],
-        [
-            [
-                name,
-                one.title,
-                _yes(bool(classes[name].feeds)),
-                _yes(one.webhooks),
-                _yes(one.history),
-                one.ids,
-                one.verified,
-            ]
-            for name, one in traits.items()
-        ],
-    )
+    print_table("Platforms", ["platform", *HEADINGS], [[name, *cells(name)] for name in names])
 
 
-def _yes(able: bool) -> str:
-    return "yes" if able else "no"
+def cells(platform: str) -> list[str]:
+    """The row of a platform, as it states itself."""
+    of = registry.adapter(platform)
+    return [
+        of.traits.title,
+        ", ".join(of.feeds) or "no",
+        _webhooks(platform, of),
+        "yes" if of.traits.history else "no",
+        of.traits.ids,
+        of.traits.verified,
+    ]
+
+
+def _webhooks(platform: str, of: registry.AnyAdapter) -> str:
+    if not of.traits.webhooks:
+        return "no"
+    if issubclass(of, Subscribes):
+        return "yes, registered by us"
+    return "by our plugin in the shop" if companions(platform) else "yes, set up by hand"
