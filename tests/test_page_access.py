@@ -270,7 +270,15 @@ async def test_behind_https_the_cookie_stays_on_https(guarded: Page) -> None:
 
 
 async def test_signing_in_leads_nowhere_else(guarded: Page) -> None:
-    for elsewhere in ("//evil.example/", "https://evil.example/", "/\\evil.example", "evil", "/\n/x"):
+    for elsewhere in (
+        "//evil.example/",
+        "https://evil.example/",
+        "/\\evil.example",
+        "evil",
+        "/\n/x",
+        "//[",
+        "[::",
+    ):
         guarded.browser.cookies.clear()
         assert (await guarded.sign_in(following=elsewhere)).headers["location"] == "/", elsewhere
 
@@ -290,6 +298,8 @@ async def test_a_form_of_another_site_does_nothing(local: Page) -> None:
         (form, {"Sec-Fetch-Site": "none"}),
         (form, {"Origin": "https://attacker.example"}),
         (form, {"Origin": "null"}),
+        (form, {"Origin": "http://["}),
+        (form, {"Origin": ""}),
         (form, {"Cookie": "x=y"}),
     ]
     for data, headers in foreign:

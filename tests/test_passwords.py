@@ -75,6 +75,18 @@ def test_a_wrong_setting_is_told_without_its_value(tmp_path: Path, key: str, val
     assert value not in str(raised.value)
 
 
+def test_the_environment_can_give_the_page_its_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "connector.yaml"
+    config.write_text(f"page:\n  password_hash: {passwords.hashed(PASSWORD)}\n")
+    monkeypatch.setenv("CONNECTOR_PAGE", '{"token": "0123456789-0123456789"}')
+    page = loader.load(config).settings.page
+    assert page.token is not None
+    assert page.password_hash is not None
+    monkeypatch.setenv("CONNECTOR_PAGE", "0123456789-0123456789")
+    with pytest.raises(ConfigError, match="CONNECTOR_PAGE: must be JSON: an object$"):
+        loader.load(config)
+
+
 async def test_checking_a_password_leaves_the_loop_alone() -> None:
     made = passwords.hashed(PASSWORD)
     turns = 0

@@ -23,3 +23,5 @@ def password() -> None:
     if len(text) < passwords.SHORTEST:
         raise UsageError(f"a password has at least {passwords.SHORTEST} characters")
     click.echo(passwords.hashed(text))
+    if sys.stdout.isatty():
+        click.echo("Configure it as page.password_hash, then: connector reload", err=True)

@@ -105,7 +105,7 @@ class Access:
         if site is not None:
             if site != "same-origin":
                 return False
-        elif origin is not None and urlsplit(origin).netloc not in _hosts(request):
+        elif origin is not None and origin.partition("://")[2] not in _hosts(request):
             return False
         return not viewer.fresh and self._forms(settings).verify_signature(viewer.nonce, token)
 

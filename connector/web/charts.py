@@ -86,5 +86,7 @@ def _percent(part: int, whole: int) -> float:
 
 def _round_up(value: int) -> int:
     """The next 1, 2 or 5 with noughts behind it, so that an axis says round numbers."""
-    power = int("1" + "0" * (len(str(max(value, 1))) - 1))
+    power = 1
+    while 10 * power <= value:
+        power *= 10
     return next(step * power for step in STEPS if step * power >= value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -100,9 +100,8 @@ class Desk:
 
 def own_path(path: str) -> str:
     """The path if it is one of ours, else the overview: nobody is sent elsewhere after signing in."""
-    parts = urlsplit(path)
-    ours = not parts.scheme and not parts.netloc and path.startswith("/") and path[1:2] not in ("/", "\\")
-    return path if ours and path.isprintable() else "/"
+    ours = path.startswith("/") and path[1:2] not in ("/", "\\") and path.isprintable()
+    return path if ours else "/"
 
 
 def back_to(path: str) -> Response:
