@@ -83,7 +83,7 @@ def test_the_environment_can_give_the_page_its_token(tmp_path: Path, monkeypatch
     assert page.token is not None
     assert page.password_hash is not None
     monkeypatch.setenv("CONNECTOR_PAGE", "0123456789-0123456789")
-    with pytest.raises(ConfigError, match="CONNECTOR_PAGE: must be JSON: an object$"):
+    with pytest.raises(ConfigError, match=r"CONNECTOR_PAGE: must be JSON: an object$"):
         loader.load(config)
 
 
