@@ -95,6 +95,8 @@ class Daemon:
                 if self._reload.is_set() and not self.stop.is_set():
                     self._reload.clear()
                     following = await self._reloaded(app)
+            if following is None:
+                app.db.hurry()
             if front is not None and following is not None:
                 front.use(following)
             closing = [front.close()] if front is not None and following is None else []

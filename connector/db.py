@@ -39,7 +39,7 @@ from connector.errors import StateError
 from connector.ownership import daemon_pid
 
 SCHEMA_VERSION = "0001"
-BUSY_SECONDS = 30  # that a transaction waits for one of another process
+BUSY_SECONDS = 5  # that a transaction waits for one of another process; so a stop takes no longer
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs", "afs"}
 )
@@ -168,6 +168,10 @@ class Database:
                 "the database is read by another process; what was purged is gone, its log is not yet"
             )
 
+    def hurry(self) -> None:
+        """From now on a database that another process holds is a fault at once: the program is stopping."""
+        self.engine.update_execution_options(hurry=True)
+
     def close(self) -> None:
         """Finish running transactions and close every connection."""
         self._closed = True
@@ -215,6 +219,8 @@ def _sqlite_engine(path: Path, *, reading: bool = False) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("hurry"):
+            connection.exec_driver_sql("PRAGMA busy_timeout=0")
         # A transaction that reads first and writes later would fail at once when another process
         # wrote in between; taking the write lock first makes it wait its turn instead.
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
@@ -229,8 +235,13 @@ def _migrate(engine: Engine, path: Path | None) -> None:
         found = None
         if inspect(connection).has_table("alembic_version"):
             found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        foreign = found is None and inspect(connection).has_table("outbox")
     if found == SCHEMA_VERSION:
         return
+    if foreign or (found is not None and not re.fullmatch("(?!0000)[0-9]{4}", found)):
+        raise StateError(
+            f"database: it holds tables of another program (schema {found!r}); name another file or database"
+        )
     if found is not None and found > SCHEMA_VERSION:
         raise StateError(
             f"database: its schema {found} is newer than this program's {SCHEMA_VERSION}; "

@@ -46,6 +46,7 @@ class Shop:
     wake: Callable[[], None] = lambda: None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     verified_at: float | None = None
+    read_once: bool = False
 
     @property
     def pushed(self) -> bool:
@@ -54,8 +55,12 @@ class Shop:
 
     @property
     def verified(self) -> bool:
-        """Whether this is the shop that the store began with; where orders are pushed there is none."""
-        return self.pushed or self.verified_at is not None
+        """Whether orders that wait may be sent; always where they are pushed and there is no shop to ask.
+
+        This must be the shop that the store began with. And it must have been read since the program
+        started: what waits may be older than what Privy was told, in a copy of the database put back.
+        """
+        return self.pushed or (self.verified_at is not None and self.read_once)
 
     async def page(self, read: Poll | History) -> Page:
         """One page of what the shop has. Raises AuthError and Unavailable."""
@@ -92,18 +97,27 @@ async def poll(shop: Shop, *, most_pages: int | None = None) -> bool:
             return False
         try:
             await _verify(shop)
-            for feed in shop.adapter.feeds:
-                pages = 0
-                while (wait := await _poll_page(shop, feed)) is not None:
-                    pages += 1
-                    if wait > LONGEST_WAIT or (most_pages is not None and pages >= most_pages):
-                        break  # the cursor is kept: the next round goes on from there
-                    await asyncio.sleep(wait)
+            try:
+                await _poll_feeds(shop, most_pages)
+            finally:
+                if not shop.read_once:  # also after a fault: a feed that fails for good must not hold all
+                    shop.read_once = True
+                    shop.wake()
         except (AuthError, Unavailable) as error:
             await failed(shop, error)
             return False
         await _succeeded(shop)
         return True
+
+
+async def _poll_feeds(shop: Shop, most_pages: int | None) -> None:
+    for feed in shop.adapter.feeds:
+        pages = 0
+        while (wait := await _poll_page(shop, feed)) is not None:
+            pages += 1
+            if wait > LONGEST_WAIT or (most_pages is not None and pages >= most_pages):
+                break  # the cursor is kept: the next round goes on from there
+            await asyncio.sleep(wait)
 
 
 async def read_backfill(shop: Shop, number: int) -> float | None:
