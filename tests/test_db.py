@@ -80,6 +80,34 @@ def test_a_newer_database_is_refused(database_url: str) -> None:
         Database(database_url)
 
 
+@pytest.mark.parametrize("schema", ["0000", "abcd", "", "9f3a", None])
+def test_the_database_of_another_program_is_refused_and_left_alone(
+    database_url: str, schema: str | None
+) -> None:
+    database = Database(database_url)
+    statement = "DELETE FROM alembic_version"
+    if schema is not None:
+        statement = f"UPDATE alembic_version SET version_num='{schema}'"  # noqa: S608
+    database.work(lambda connection: connection.execute(text(statement)))
+    database.close()
+    with pytest.raises(StateError, match="it holds tables of another program"):
+        Database(database_url)
+
+
+def test_a_stop_does_not_wait_for_another_process(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    assert database.path is not None
+    holder = sqlite3.connect(database.path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    database.hurry()
+    with pytest.raises(StateError, match="another process holds it"):
+        database.work(count)
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert database.work(count) == 0
+    database.close()
+
+
 def test_several_programs_may_open_a_new_database_at_once(database_url: str) -> None:
     found: list[Database] = []
     threads = [threading.Thread(target=lambda: found.append(Database(database_url))) for _ in range(3)]

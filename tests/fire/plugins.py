@@ -12,13 +12,16 @@ import signal
 import struct
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
+from apscheduler.executors import base as executors
+from apscheduler.schedulers import base as schedulers
+from apscheduler.triggers import date, interval
 from sqlalchemy import Engine, event
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-from connector import http, log
+from connector import http, log, scheduler
 from connector.clock import Clock
 from connector.http import Http, Reply
 from connector.privy import Privy
@@ -39,6 +42,17 @@ def fast(begin: float, factor: float) -> None:
         return plain(self, timeout / factor if timeout is not None and timeout > 0 else timeout)
 
     selectors.EpollSelector.select = select  # type: ignore[method-assign]
+    Clock.ahead = lambda self: 0.0  # type: ignore[method-assign]
+
+    class Fast(datetime):
+        """The timetable's clock."""
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.fromtimestamp(begin + (time.time() - begin) * factor, tz)
+
+    for module in (scheduler, schedulers, executors, interval, date):
+        vars(module)["datetime"] = Fast
     slower = max(1.0, factor / 60)
     http.CONNECT_SECONDS *= slower * 6
     for function, name in (
