@@ -29,7 +29,6 @@ SCRUB_SECONDS = 60.0  # the wait while another process reads the database
 PAGE = 100  # documents searched in one transaction
 WHO = "because the shop asked for it"
 
-
 # All at once: a bulk edit at the shop is thousands of webhooks, and a poll reads their orders by the page.
 _DROP_READ = delete(INBOX).where(
     INBOX.c.store == bindparam("its_store"),
@@ -105,14 +104,10 @@ class Errands:
             detail = f"a webhook named this order, but it could not be fetched for a day: {error}"
             await shop.db.run(_give_up, shop, errand, "unreachable", detail)
             return
-        first, longest = FAULT_SECONDS
-        self._rests_until = steady + min(first * 2.0 ** min(self._strikes, 20), longest) * random.uniform(
-            0.8, 1
-        )
+        self._rests_until = steady + _wait(self._strikes)
         self._strikes += 1
         # One order at which the shop always fails must not keep the others waiting, so it goes back furthest.
-        own = min(first * 2.0 ** min(errand.tries, 20), longest)
-        await shop.db.run(inbox.later, errand, max(self._rests_until, steady + own))
+        await shop.db.run(inbox.later, errand, max(self._rests_until, steady + _wait(errand.tries)))
         log.warning("webhook.waits", store=shop.name, ref=errand.subject, error=str(error))
 
     async def _erase(self, errand: Errand) -> None:
@@ -141,6 +136,12 @@ class Errands:
             refs, after = await self._shop.db.run(privacy.search, self._shop, contact, after, PAGE)
             found += refs
         return found
+
+
+def _wait(failures: int) -> float:
+    """Seconds after a fault that had so many before it."""
+    first, longest = FAULT_SECONDS
+    return min(first * 2.0 ** min(failures, 20), longest) * random.uniform(0.8, 1.0)
 
 
 def _next(connection: Connection, store: str, steady: float) -> tuple[Errand | None, float | None]:

@@ -44,7 +44,8 @@ def _ask(host: str, port: int) -> dict[str, Any]:
         connection.request("GET", "/readyz", headers={"Accept": "application/json"})
         found = exact_json.decode(connection.getresponse().read())
     except (OSError, http.client.HTTPException) as error:
-        raise StateError(f"no daemon answers on {host}:{port} ({error or type(error).__name__})") from None
+        why = getattr(error, "strerror", "") or str(error) or type(error).__name__
+        raise StateError(f"no daemon answers on {host}:{port} ({why})") from None
     except exact_json.NotJSON:
         found = None
     finally:

@@ -119,9 +119,8 @@ class _Guard:
         except asyncio.CancelledError:
             answer = error(request, 503, "the connector stops", {"Connection": "close"})
         except Exception as fault:
-            part = (
-                scope["path"].strip("/").partition("/")[0][:20]
-            )  # the rest may hold anything that the caller chose
+            # Only the first part of the path is ours; the rest may hold anything that the caller chose.
+            part = scope["path"].strip("/").partition("/")[0][:20]
             log.exception("front.fault", method=scope["method"], part=part, fault=type(fault).__name__)
             answer = error(request, 500, "this should not have happened; the log says more")
         if not started:  # an answer that had begun cannot become another one: the server cuts it short
