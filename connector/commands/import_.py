@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -103,122 +102,122 @@ def _opened(file: Path) -> Iterator[io.RawIOBase]:
 async def _bring(
     app: App, shop: Shop, source: io.RawIOBase, file: Path, dry_run: bool, as_of: datetime | None
 ) -> Import:
-    adapter = pushed_adapter(shop)
     now = app.clock.now()
-
-    def key(body: dict[str, object]) -> str:
-        try:
-            return adapter.document(body, now).ref
-        except BadOrder:
-            return ""
-
     size = None
     if str(file) != "-":
         told = file.stat()
         size, as_of = told.st_size, as_of or datetime.fromtimestamp(told.st_mtime, UTC)
     done = Import(store=shop.name, as_of=min(as_of or now, now), dry_run=dry_run)
-    orders = OrderFile(source, key)
-
-    async def take(batch: list[Entry]) -> None:
-        if orders.whole:
-            batch = await _not_seen(
-                app, shop, done, file, [(key(entry.body or {}), entry) for entry in batch]
-            )
-        await _take(app, shop, done, file, batch)
-
+    importer = Importer(app, shop, file, done)
+    orders = OrderFile(source, importer.ref)
     daemon = daemon_pid(app.db.path) if app.db.path else None
     with _bar() as bar:
         task = bar.add_task(file.name, total=size, tail="") if bar else None
         batch: list[Entry] = []
         for entry in orders:
             if entry.body is None:
-                _left_out(done, file, entry.line, entry.fault)
+                importer.leave_out(entry.line, entry.fault)
             else:
                 batch.append(entry)
-            if len(batch) == BATCH:
-                await take(batch)
-                batch = []
-                if bar and task is not None:
-                    rate = done.read / max(bar.tasks[task].elapsed or 0.0, 0.1)
-                    position = orders.position if size is not None else None
-                    bar.update(task, completed=position, tail=f"{done.read} orders, {rate:.0f}/s")
-                await asyncio.sleep(BREATH if daemon else 0)
-        await take(batch)
-    if not dry_run:
-        _say_who_delivers(done, daemon)
-    return done
-
-
-async def _not_seen(
-    app: App, shop: Shop, done: Import, file: Path, batch: list[tuple[str, Entry]]
-) -> list[Entry]:
-    """The orders of which no rows came before in this file: these would pass for all of its rows."""
-    rows = await app.db.run(outbox.known, shop.name, [ref for ref, _ in batch])
-    now = done.as_of + done.read * MOMENT
-    seen = {ref for ref, row in rows.items() if done.as_of < row.fetched_at <= now}
-    fresh: list[Entry] = []
-    for ref, entry in batch:
-        if ref and ref in seen:
-            reason = "this order has rows in another place of the file, too; sort the file by order"
-            _left_out(done, file, entry.line, reason)
-        else:
-            fresh.append(entry)
-        seen.add(ref)
-    return fresh
-
-
-async def _take(app: App, shop: Shop, done: Import, file: Path, batch: list[Entry]) -> None:
-    """One transaction. An order's place in the file is a part of its version, so a second time is no news."""
-    as_of = done.as_of + done.read * MOMENT
-
-    def work(connection: Connection) -> Arrivals:
-        trial = connection.begin_nested()
-        arrivals = take_in(connection, shop, [entry.body for entry in batch], "import", as_of)
-        trial.rollback() if done.dry_run else trial.commit()
-        return arrivals
-
-    arrivals = await app.db.run(work)
-    done.read += len(batch)
-    skipped = Counter(done.skipped)
-    for entry, one in zip(batch, arrivals.each, strict=True):
-        match one.state:
-            case "accepted":
-                done.live += one.lane == "live"
-                done.history += one.lane == "history"
-            case "unchanged":
-                done.unchanged += 1
-            case "stale":
-                done.stale += 1
-            case "skipped":
-                skipped[one.rule] += 1
-            case "failed":
-                done.failed += 1
-                _tell(done, file, Fault(entry.line, one.order, one.reason))
-            case _:
-                _left_out(done, file, entry.line, one.reason)
-    done.skipped = dict(skipped)
-
-
-def _left_out(done: Import, file: Path, line: int, reason: str) -> None:
-    done.left_out += 1
-    _tell(done, file, Fault(line, "", reason))
-
-
-def _tell(done: Import, file: Path, fault: Fault) -> None:
-    if len(done.faults) < MOST_FAULTS:
-        done.faults.append(fault)
-    order = f"order {fault.order}: " if fault.order else ""
-    click.echo(f"{file}:{fault.line}: {order}{fault.reason}", err=True)
-
-
-def _say_who_delivers(done: Import, daemon: int | None) -> None:
-    if done.live + done.history:
+            if len(batch) < BATCH:
+                continue
+            await importer.take(batch, once=orders.whole)
+            batch = []
+            if bar and task is not None:
+                rate = done.read / max(bar.tasks[task].elapsed or 0.0, 0.1)
+                position = orders.position if size is not None else None
+                bar.update(task, completed=position, tail=f"{done.read} orders, {rate:.0f}/s")
+            await asyncio.sleep(BREATH if daemon else 0)
+        await importer.take(batch, once=orders.whole)
+        if bar and task is not None:
+            bar.update(task, completed=size, tail=f"{done.read} orders")
+    if done.live + done.history and not dry_run:
         who = (
             f"The daemon (process {daemon}) delivers"
             if daemon
             else "connector run, or connector sync, delivers"
         )
         click.echo(f"{who} what waits.", err=True)
+    return done
+
+
+class Importer:
+    """Takes a file's orders into a store, and counts in ``done`` what becomes of them."""
+
+    def __init__(self, app: App, shop: Shop, file: Path, done: Import) -> None:
+        self._app = app
+        self._shop = shop
+        self._file = file
+        self._done = done
+        self._adapter = pushed_adapter(shop)
+
+    def ref(self, body: dict[str, Any]) -> str:
+        """The order's id; empty for none."""
+        try:
+            return self._adapter.document(body, self._done.as_of).ref
+        except BadOrder:
+            return ""
+
+    async def take(self, batch: list[Entry], *, once: bool) -> None:
+        """One transaction. An order's place in the file is part of its version: a second time is no news.
+
+        ``once`` leaves out an order of which rows came before: these rows would pass for all of it.
+        """
+        done = self._done
+        if once:
+            batch = await self._not_yet_seen(batch)
+        arrivals = await self._app.db.run(self._take, [entry.body for entry in batch])
+        done.read += len(batch)
+        for entry, one in zip(batch, arrivals.each, strict=True):
+            match one.state:
+                case "accepted":
+                    done.live += one.lane == "live"
+                    done.history += one.lane == "history"
+                case "unchanged":
+                    done.unchanged += 1
+                case "stale":
+                    done.stale += 1
+                case "skipped":
+                    done.skipped[one.rule] = done.skipped.get(one.rule, 0) + 1
+                case "failed":
+                    done.failed += 1
+                    self._tell(Fault(entry.line, one.order, one.reason))
+                case _:
+                    self.leave_out(entry.line, one.reason)
+
+    def leave_out(self, line: int, reason: str) -> None:
+        """Note an order that cannot be kept."""
+        self._done.left_out += 1
+        self._tell(Fault(line, "", reason))
+
+    def _take(self, connection: Connection, bodies: list[Any]) -> Arrivals:
+        trial = connection.begin_nested()
+        arrivals = take_in(connection, self._shop, bodies, "import", self._as_of())
+        trial.rollback() if self._done.dry_run else trial.commit()
+        return arrivals
+
+    def _as_of(self) -> datetime:
+        return self._done.as_of + self._done.read * MOMENT
+
+    async def _not_yet_seen(self, batch: list[Entry]) -> list[Entry]:
+        refs = [self.ref(entry.body or {}) for entry in batch]
+        rows = await self._app.db.run(outbox.known, self._shop.name, refs)
+        seen = {ref for ref, row in rows.items() if self._done.as_of < row.fetched_at <= self._as_of()}
+        fresh: list[Entry] = []
+        for ref, entry in zip(refs, batch, strict=True):
+            if ref and ref in seen:
+                reason = "this order has rows in another place of the file, too; sort the file by order"
+                self.leave_out(entry.line, reason)
+            else:
+                fresh.append(entry)
+            seen.add(ref)
+        return fresh
+
+    def _tell(self, fault: Fault) -> None:
+        if len(self._done.faults) < MOST_FAULTS:
+            self._done.faults.append(fault)
+        order = f"order {fault.order}: " if fault.order else ""
+        click.echo(f"{self._file}:{fault.line}: {order}{fault.reason}", err=True)
 
 
 def _show(done: Import, file: Path) -> None:
@@ -232,7 +231,7 @@ def _show(done: Import, file: Path) -> None:
     for rule, count in sorted(done.skipped.items()):
         click.echo(f"  {count} skipped by rule {rule}")
     if done.failed:
-        kept = "would fail" if done.dry_run else "failed and are kept; see: connector failed list"
+        kept = "would be kept as failed" if done.dry_run else "kept as failed; see: connector failed list"
         click.echo(f"  {done.failed} {kept}")
     if done.left_out:
         click.echo(f"  {done.left_out} left out: correct them and import the file again")
