@@ -221,3 +221,13 @@ async def test_a_list_in_another_order_is_not_trusted(stand: OscarStandIn, shop:
     stand.place(3)
     shop.newest_first = False
     assert "newest first" in str(await refused(polled(reader(stand, http))))
+
+
+async def test_every_request_for_an_order_counts_for_the_pace_of_the_sweep(
+    stand: OscarStandIn, shop: Shop, http: Http
+) -> None:
+    refs = stand.place(2)
+    one, other = reader(stand, http.shared()), reader(stand, http.shared())
+    await one.fetch_many(refs)
+    assert one.http.sent == len(shop.requests) == 5  # two orders, their lines, one sku
+    assert other.http.sent == http.sent == 0
