@@ -234,7 +234,7 @@ class _Draft:
             self.origins[name] = f"mapping.{name}[{word}]"
         else:
             self.origins[name] = status.origin
-            if value is None and status.words:
+            if value is None and status.words and not status.known:
                 kind = (
                     NoteKind.UNKNOWN_FINANCIAL_STATUS
                     if name == "financial_status"

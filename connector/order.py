@@ -62,7 +62,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 class Status(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """One of the two statuses and why.
 
-    ``value`` is None when the platform's word is not in the adapter's table (never a guess).
+    ``value`` is None when the platform's word is not in the adapter's table (never a guess), or when it
+    is known and Privy has none for it (``known``), which is nothing to note.
     ``words`` are the spellings under which a store's mapping can name the platform's word, the
     plainest first. ``origin`` says what in the document decided. ``firm`` marks what the order
     itself proves beyond any wording (money went back): a store's table cannot override it.
@@ -72,6 +73,7 @@ class Status(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     words: tuple[str, ...] = ()
     origin: str = ""
     firm: bool = False
+    known: bool = False
 
 
 class Consent(msgspec.Struct, frozen=True, kw_only=True):

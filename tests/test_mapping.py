@@ -316,6 +316,12 @@ class TestContacts:
         payload = sent(changed(email_consent=None, sms_consent=None)).payload
         assert (payload.accepts_email_marketing, payload.accepts_sms_marketing) == (UNSET, UNSET)
 
+    def test_a_status_is_noted_unless_it_is_known_that_privy_has_none_for_it(self) -> None:
+        for known, noted in ((False, [NoteKind.UNKNOWN_FULFILLMENT_STATUS]), (True, [])):
+            mapped = sent(changed(fulfillment=Status(value=None, words=("DIGITAL",), known=known)))
+            assert mapped.payload.fulfillment_status is UNSET
+            assert kinds(mapped) == noted
+
     def test_an_unknown_country_is_left_out_and_noted(self) -> None:
         mapped = sent(changed(shipping=Address(city="Poseidonis", country_code="Atlantis")))
         assert mapped.payload.shipping_address == Address(city="Poseidonis")

@@ -76,6 +76,7 @@ def fulfillment(word: str, parcels: Sequence[Mapping[str, Any]]) -> Status[Fulfi
         value=FULFILLMENT.get(word),
         words=(word, word.lower()) if word else ("NONE", "none"),
         origin="displayFulfillmentStatus",
+        known=word in FULFILLMENT,
     )
 
 
