@@ -21,6 +21,7 @@ from connector.outbox import OUTBOX
 
 FEED = "push"  # the name of their cursor, which only tells when something arrived last
 MOMENT = timedelta(microseconds=1)  # between two orders that arrive together
+DATABASE_SECONDS = 10.0  # then the sender is told to try again; what was sent may still be taken
 MOST = 250  # documents of one transaction: it keeps everything else waiting
 WORDS = {"waiting": "accepted", "delivered": "unchanged"}
 
@@ -63,7 +64,10 @@ class Reception:
             task = asyncio.create_task(self._receive(waiting))
             self._working.add(task)
             task.add_done_callback(self._working.discard)
-        return await push.answer
+        try:
+            return await asyncio.wait_for(push.answer, DATABASE_SECONDS)
+        except TimeoutError:
+            raise StateError("the database did not take pushed orders in time") from None
 
     async def _receive(self, waiting: deque[_Push]) -> None:
         """Until none waits. The first stays in the line until it is answered, and so shows that we work."""

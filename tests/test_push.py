@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
+import sqlite3
 import time
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Iterator
@@ -382,6 +384,26 @@ async def test_in_a_burst_each_sender_gets_the_answer_about_its_own_orders(house
         state = "failed" if number % 7 == 0 else "accepted"
         whole = [(str(number), state), ("", "refused"), (str(1000 + number), "accepted")]
         assert answer == whole[: 1 + number % 3]
+
+
+async def test_a_database_that_takes_nothing_answers_503_and_the_next_try_is_taken(house: House) -> None:
+    async with house.daemon() as door:
+        pid = door.running.process.pid
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))  # a full disk: no file grows or changes
+        answer = await door.push(order(1))
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+        assert (await door.push(order(1))).status_code == 202
+
+        other = sqlite3.connect(house.program.folder / "connector.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        answers = await asyncio.gather(*(door.push(order(number)) for number in (2, 3)))
+        assert [answer.status_code for answer in answers] == [503, 503]
+        other.execute("ROLLBACK")
+        other.close()
+        assert (await door.push(order(2))).status_code == 202
+        await door.until_stored(1, 2)
 
 
 async def test_an_answered_push_survives_the_death_of_the_daemon(house: House) -> None:
