@@ -7,6 +7,7 @@ import asyncio
 import shutil
 import signal
 import sys
+import traceback
 from importlib import import_module
 from pathlib import Path
 from statistics import median
@@ -48,15 +49,18 @@ def main() -> int:
 async def _prove(name: str, folder: Path, keep: bool) -> Result:
     task = asyncio.current_task()
     assert task is not None
-    asyncio.get_running_loop().add_signal_handler(
-        signal.SIGTERM, task.cancel
-    )  # shops are stopped all the same
+    # However it ends, what was started is stopped.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     shop: LiveShop = import_module(f"tests.live.{name}").Shop(folder / name)
     shop.folder.mkdir(parents=True, exist_ok=True)
     work = shop.folder / "connector"  # kept, to look at afterwards
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
-    return await prove(shop, work, keep=keep)
+    try:
+        return await prove(shop, work, keep=keep)
+    except Exception:  # the other shops' proofs are worth having
+        traceback.print_exc()
+        return Result(shop.title, faults=["broke off: see above, and the logs in " + str(shop.folder)])
 
 
 def _overview(results: list[Result]) -> Table:
