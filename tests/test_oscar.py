@@ -146,6 +146,19 @@ async def test_history_in_pages_survives_orders_that_come_and_go(http: Http) -> 
         assert len(found) == len(set(found))
 
 
+async def test_history_goes_on_when_its_page_is_gone(http: Http) -> None:
+    with stand_in(paged=10) as stand:
+        refs = stand.place(55)
+        adapter = reader(stand, http)
+        read = History(since=LONG_AGO, until=NOW + timedelta(hours=1))
+        first = await adapter.changed(read)
+        for ref in refs[-30:]:
+            stand.remove(ref)
+        rest = await adapter.changed(History(since=read.since, until=read.until, cursor=first.cursor))
+        assert {document.ref for page in (first, rest) for document in page.documents} == set(refs)
+        assert not rest.more
+
+
 async def test_lines_come_in_pages_too(http: Http) -> None:
     with stand_in(paged=4) as stand:
         ref = stand.shop.add()

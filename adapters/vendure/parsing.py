@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Annotated
 
 import msgspec
 
 from adapters.vendure import statuses
+from adapters.vendure.body import Body, Customer, Line, Place
 from connector.errors import BadOrder
 from connector.order import Address, Discount, Document, LineItem, Order, Phone, TaxLine
 
@@ -32,143 +32,6 @@ ORIGINS: Mapping[str, str] = {
 _CANCELLATION = "CANCEL_ORDER"  # the "discount" by which Vendure cancels shipping
 _SHIPPING = "shipping tax"  # as Vendure's summary calls it
 
-Time = Annotated[datetime, msgspec.Meta(tz=True)]
-Id = Annotated[str, msgspec.Meta(min_length=1)]
-Minor = Annotated[int, msgspec.Meta(ge=-(10**15), le=10**15)]
-Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
-
-
-class _Place(msgspec.Struct, rename="camel"):
-    full_name: str | None = None
-    company: str | None = None
-    street_line1: str | None = None
-    street_line2: str | None = None
-    city: str | None = None
-    province: str | None = None
-    postal_code: str | None = None
-    country_code: str | None = None
-    phone_number: str | None = None
-
-
-class _Customer(msgspec.Struct, rename="camel"):
-    id: Id
-    first_name: str = ""
-    last_name: str = ""
-    email_address: str = ""
-    phone_number: str | None = None
-
-
-class _Product(msgspec.Struct):
-    id: Id
-
-
-class _Variant(msgspec.Struct):
-    id: Id
-    sku: str
-    name: str
-    product: _Product
-
-
-class _Rate(msgspec.Struct, rename="camel"):
-    """``tax_rate`` is in percent."""
-
-    description: str
-    tax_rate: Decimal
-
-
-class _Line(msgspec.Struct, rename="camel"):
-    id: Id
-    quantity: Count
-    order_placed_quantity: Count
-    unit_price: Minor
-    prorated_unit_price_with_tax: Minor
-    tax_lines: list[_Rate]
-    product_variant: _Variant
-
-    @property
-    def sold(self) -> int:
-        """Cancelled pieces were sold, and pieces added by a modification are."""
-        return max(self.quantity, self.order_placed_quantity)
-
-
-class _Tax(msgspec.Struct, rename="camel"):
-    description: str
-    tax_total: Minor
-
-
-class _Reduction(msgspec.Struct, rename="camel"):
-    adjustment_source: str
-    description: str
-    amount: Minor
-    amount_with_tax: Minor
-
-
-class _Promotion(msgspec.Struct, rename="camel"):
-    id: Id
-    coupon_code: str | None = None
-
-
-class _Shipping(msgspec.Struct, rename="camel"):
-    price: Minor
-    price_with_tax: Minor
-
-
-class _Surcharge(msgspec.Struct):
-    description: str
-    price: Minor
-
-
-class _Refund(msgspec.Struct):
-    state: str
-    total: Minor
-
-
-class _Payment(msgspec.Struct):
-    state: str
-    amount: Minor
-    refunds: list[_Refund]
-
-
-class _FulfillmentLine(msgspec.Struct):
-    quantity: Count
-
-
-class _Fulfillment(msgspec.Struct):
-    state: str
-    lines: list[_FulfillmentLine]
-
-
-class _Body(msgspec.Struct, rename="camel"):
-    """What is read of an order as the Admin API writes it."""
-
-    id: Id
-    code: str
-    state: str
-    created_at: Time
-    order_placed_at: Time | None
-    currency_code: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
-    total_with_tax: Minor
-    tax_summary: list[_Tax]
-    discounts: list[_Reduction]
-    promotions: list[_Promotion]
-    surcharges: list[_Surcharge]
-    customer: _Customer | None
-    shipping_address: _Place | None
-    billing_address: _Place | None
-    lines: list[_Line]
-    shipping_lines: list[_Shipping]
-    payments: list[_Payment] | None
-    fulfillments: list[_Fulfillment] | None
-    money_strategy_precision: Annotated[int, msgspec.Meta(ge=0, le=9)] = 2
-
-    def paid(self, state: str) -> int:
-        """The payments in this state, in minor units."""
-        return sum(payment.amount for payment in self.payments or () if payment.state == state)
-
-    def money(self, amount: int) -> Decimal:
-        """An amount in minor units of the server, whatever the currency's own decimals."""
-        return Decimal(amount).scaleb(-self.money_strategy_precision)
-
 
 def parse(document: Document) -> Order:
     """The order in our words. Raises BadOrder naming the field that cannot be.
@@ -177,7 +40,7 @@ def parse(document: Document) -> Order:
     left, because Vendure works them out anew when something is cancelled.
     """
     try:
-        body = msgspec.convert(document.body, _Body)
+        body = msgspec.convert(document.body, Body)
         placed_at = (body.order_placed_at or body.created_at).astimezone(UTC)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$")
@@ -228,7 +91,7 @@ def parse(document: Document) -> Order:
     )
 
 
-def _sold(body: _Body) -> int:
+def _sold(body: Body) -> int:
     """What was sold, in minor units: a cancellation lowers ``totalWithTax``, for a whole order to zero.
 
     Discounts are then gone as well, so what was authorized or paid tells best what the order came to;
@@ -248,7 +111,7 @@ def _sold(body: _Body) -> int:
     return body.total_with_tax + shipping + sum(pieces * price for pieces, price in missing)
 
 
-def _taxes(body: _Body, sold: int) -> tuple[TaxLine, ...]:
+def _taxes(body: Body, sold: int) -> tuple[TaxLine, ...]:
     """Vendure's summary; of an order that was cut down, the taxes in what was sold.
 
     They are worked out from the rates of its goods and shipping, a discount taken off all alike: exact to
@@ -277,7 +140,7 @@ def _taxes(body: _Body, sold: int) -> tuple[TaxLine, ...]:
     )
 
 
-def _discounts(body: _Body) -> tuple[Discount, ...]:
+def _discounts(body: Body) -> tuple[Discount, ...]:
     """By coupon code, else by the promotion's name; negative surcharges are discounts too. Without tax."""
     codes = {f"PROMOTION:{one.id}": one.coupon_code for one in body.promotions}
     promotions = [
@@ -291,7 +154,7 @@ def _discounts(body: _Body) -> tuple[Discount, ...]:
     return (*promotions, *surcharges)
 
 
-def _line_item(body: _Body, line: _Line) -> LineItem:
+def _line_item(body: Body, line: Line) -> LineItem:
     variant = line.product_variant
     return LineItem(
         sku=variant.sku or variant.id,
@@ -303,9 +166,9 @@ def _line_item(body: _Body, line: _Line) -> LineItem:
     )
 
 
-def _phones(body: _Body) -> tuple[Phone, ...]:
+def _phones(body: Body) -> tuple[Phone, ...]:
     """The number of the customer, else the one given with the order."""
-    billing, shipping = body.billing_address or _Place(), body.shipping_address or _Place()
+    billing, shipping = body.billing_address or Place(), body.shipping_address or Place()
     countries = (billing.country_code or shipping.country_code, shipping.country_code or billing.country_code)
     own = body.customer.phone_number if body.customer else None
     found = (
@@ -316,7 +179,7 @@ def _phones(body: _Body) -> tuple[Phone, ...]:
     return tuple(Phone(text, country or "", origin) for text, country, origin in found if text)
 
 
-def _address(place: _Place | None, customer: _Customer | None) -> Address:
+def _address(place: Place | None, customer: Customer | None) -> Address:
     """An address that was not given is an object of nulls. The name is one field, so it is taken apart."""
     if place is None or not any(msgspec.structs.astuple(place)):
         return Address()
@@ -335,7 +198,7 @@ def _address(place: _Place | None, customer: _Customer | None) -> Address:
     )
 
 
-def _name(full: str, customer: _Customer | None) -> tuple[str, str]:
+def _name(full: str, customer: Customer | None) -> tuple[str, str]:
     """As the customer writes it, if it is the same; else the last word is the last name."""
     words = full.split()
     if customer is not None:

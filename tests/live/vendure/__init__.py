@@ -18,19 +18,12 @@ from tests.live.process import free_port, run, serve, stop
 from tests.live.shop import Journey, Line, LiveShop, Seen, Truth, Wish
 from tests.live.vendure.goods import ADDRESSES, BUYERS, Goods, stock
 from tests.live.vendure.graphql import Api
+from tests.live.vendure.merchant import PRICED, Merchant
 from tests.postgres import find_binaries, running_server
 
 HERE = Path(__file__).parent
 PLUGIN = HERE.parents[2] / "config" / "stores" / "vendure.plugin.ts"
 
-_ORDER = """query($id: ID!) { order(id: $id) {
-  id state orderPlacedAt currencyCode couponCodes
-  customer { id emailAddress phoneNumber }
-  shippingAddress { city countryCode }
-  lines { id quantity orderPlacedQuantity unitPrice productVariant { sku } }
-  payments { id state amount refunds { id state total } }
-  fulfillments { id createdAt state }
-} }"""
 _FULFILLMENT = {
     "PaymentAuthorized": "unfulfilled",
     "PaymentSettled": "unfulfilled",
@@ -42,9 +35,7 @@ _FULFILLMENT = {
     "ArrangingAdditionalPayment": "on_hold",
     "Cancelled": "restocked",
 }
-_PRICED = "Order { id totalWithTax taxSummary { taxTotal } }"
 _DELIVERED = ("fulfil", "ship", "deliver")
-_NOTHING_ELSE = {"lines": [], "shipping": 0, "adjustment": 0}  # deprecated, and needed all the same
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +97,7 @@ class Shop(LiveShop):
         self._goods: Goods | None = None
         self._client = httpx.AsyncClient(base_url=self.url, timeout=60.0)
         self._admin = Api(self._client, "/admin-api")
-        # What each order came to before any cancellation, and the tax in that, in minor units.
-        self._sold: dict[str, tuple[int, int]] = {}
+        self._merchant = Merchant(self._admin)
 
     @property
     def url(self) -> str:
@@ -145,6 +135,7 @@ class Shop(LiveShop):
         await run("node", "server.cjs", "populate", cwd=self.folder, log="setup.log", env=self._environment)
         await self._start()
         self._goods = await stock(self._admin)
+        self._merchant.cup = self._goods.variants[1]
         await self._clutter()
 
     async def restart(self, hook: str, secret: str) -> None:
@@ -168,97 +159,21 @@ class Shop(LiveShop):
             await asyncio.sleep(wish.hesitant)
         placed = await shop(
             "mutation($i: PaymentInput!) { addPaymentToOrder(input: $i) %s }",
-            _PRICED,
+            PRICED,
             i={"method": "later" if wish.later else "at-once", "metadata": {}},
         )
-        self._sold[placed["id"]] = _sold(placed)
+        self._merchant.note(placed)
         return str(placed["id"])
 
     async def step(self, ref: str, step: str) -> None:
-        name, _, amount = step.partition(" ")
-        order = await self._order(ref)
-        parcels = sorted(order["fulfillments"], key=lambda parcel: int(parcel["id"]))
-        match name, amount:
-            case "settle", _:
-                await self._admin(
-                    "mutation($id: ID!) { settlePayment(id: $id) %s }",
-                    "Payment { id }",
-                    id=order["payments"][0]["id"],
-                )
-            case "fulfil", _:
-                lines = order["lines"][:1] if amount else order["lines"]
-                await self._admin(
-                    "mutation($i: FulfillOrderInput!) { addFulfillmentToOrder(input: $i) %s }",
-                    "Fulfillment { id }",
-                    i={
-                        "lines": [
-                            {"orderLineId": line["id"], "quantity": line["quantity"]} for line in lines
-                        ],
-                        "handler": {
-                            "code": "manual-fulfillment",
-                            "arguments": [
-                                {"name": "method", "value": "Post"},
-                                {"name": "trackingCode", "value": "T-1"},
-                            ],
-                        },
-                    },
-                )
-            case (("ship" | "deliver" | "unfulfil"), _):
-                states = {"ship": "Shipped", "deliver": "Delivered", "unfulfil": "Cancelled"}
-                await self._admin(
-                    "mutation($id: ID!, $s: String!) { transitionFulfillmentToState(id: $id, state: $s) %s }",
-                    "Fulfillment { id }",
-                    id=parcels[0]["id"],
-                    s=states[name],
-                )
-            case "cancel", _:
-                one = {"lines": [{"orderLineId": order["lines"][0]["id"], "quantity": 1}]} if amount else {}
-                await self._admin(
-                    "mutation($i: CancelOrderInput!) { cancelOrder(input: $i) %s }",
-                    "Order { id }",
-                    i={"orderId": ref, "reason": "a test", "cancelShipping": not amount, **one},
-                )
-            case "refund", _:
-                payment = order["payments"][0]
-                minor = payment["amount"] if amount == "all" else int(Decimal(amount) * 100)
-                await self._admin(
-                    "mutation($i: RefundOrderInput!) { refundOrder(input: $i) %s }",
-                    "Refund { id }",
-                    i={"paymentId": payment["id"], "amount": minor, "reason": "a test", **_NOTHING_ELSE},
-                )
-            case "book", _:
-                (refund,) = (each for each in order["payments"][0]["refunds"] if each["state"] == "Pending")
-                await self._admin(
-                    "mutation($i: SettleRefundInput!) { settleRefund(input: $i) %s }",
-                    "Refund { id }",
-                    i={"id": refund["id"], "transactionId": "r-1"},
-                )
-            case "add", _:
-                await self._go(ref, "Modifying")
-                items = [{"productVariantId": self._stocked.variants[1], "quantity": 1}]
-                changed = await self._admin(
-                    "mutation($i: ModifyOrderInput!) { modifyOrder(input: $i) %s }",
-                    _PRICED,
-                    i={"dryRun": False, "orderId": ref, "addItems": items},
-                )
-                self._sold[ref] = _sold(changed)
-                await self._go(ref, "ArrangingAdditionalPayment")
-            case "pay", _:
-                await self._admin(
-                    "mutation($i: ManualPaymentInput!) { addManualPaymentToOrder(input: $i) %s }",
-                    "Order { id }",
-                    i={"orderId": ref, "method": "at-once", "transactionId": "m-1", "metadata": {}},
-                )
-                await self._go(ref, "PaymentSettled")
-            case _:
-                raise AssertionError(f"no such step: {step}")
+        await self._merchant.step(ref, step)
 
     async def truth(self, ref: str) -> Truth:
-        order = await self._order(ref)
+        order = await self._merchant.order(ref)
         address, customer = order["shippingAddress"], order["customer"]
         state, parcels = order["state"], [one["state"] for one in order["fulfillments"]]
         prepared = state in ("PaymentAuthorized", "PaymentSettled") and "Pending" in parcels
-        total, tax = self._sold[ref]
+        total, tax = self._merchant.sold[ref]
         return Truth(
             order_id=int(ref),
             placed_at=datetime.fromisoformat(order["orderPlacedAt"]),
@@ -334,18 +249,6 @@ class Shop(LiveShop):
             await shop("mutation($c: String!) { applyCouponCode(couponCode: $c) %s }", "Order { id }", c=code)
         return shop
 
-    async def _order(self, ref: str) -> dict[str, Any]:
-        order: dict[str, Any] = await self._admin(_ORDER, id=ref)
-        return order
-
-    async def _go(self, ref: str, state: str) -> None:
-        await self._admin(
-            "mutation($id: ID!, $s: String!) { transitionOrderToState(id: $id, state: $s) %s }",
-            "Order { id }",
-            id=ref,
-            s=state,
-        )
-
     async def _start(self) -> None:
         async def ready() -> bool:
             try:
@@ -356,10 +259,6 @@ class Shop(LiveShop):
         self._server = await serve(
             "node", "server.cjs", cwd=self.folder, log="server.log", ready=ready, env=self._environment
         )
-
-
-def _sold(order: Mapping[str, Any]) -> tuple[int, int]:
-    return order["totalWithTax"], sum(each["taxTotal"] for each in order["taxSummary"])
 
 
 def _financial(order: Mapping[str, Any], sold: int) -> str:
