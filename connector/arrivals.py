@@ -55,7 +55,7 @@ class Reception:
         self._waiting: dict[str, deque[_Push]] = {}
         self._working: set[asyncio.Task[None]] = set()
 
-    async def arrive(self, shop: Shop, bodies: Sequence[Any]) -> Sequence[Arrival]:
+    async def arrive(self, shop: Shop, bodies: Sequence[dict[str, Any]]) -> Sequence[Arrival]:
         """What became of the documents, once all of them are safe. Raises StateError."""
         push = _Push(shop, bodies, asyncio.get_running_loop().create_future())
         waiting = self._waiting.setdefault(shop.name, deque())
@@ -87,7 +87,7 @@ class _Push:
     """One request's documents, and its answer to come."""
 
     shop: Shop
-    bodies: Sequence[Any]
+    bodies: Sequence[dict[str, Any]]
     answer: asyncio.Future[Sequence[Arrival]]
 
 
@@ -115,7 +115,11 @@ async def _take_together(shop: Shop, pushes: Sequence[_Push]) -> None:
 
 
 def take_in(
-    connection: Connection, shop: Shop, bodies: Sequence[Any], feed: str, as_of: datetime | None = None
+    connection: Connection,
+    shop: Shop,
+    bodies: Sequence[dict[str, Any]],
+    feed: str,
+    as_of: datetime | None = None,
 ) -> Arrivals:
     """Judge pushed documents and give them to the outbox, in the caller's transaction.
 
@@ -154,13 +158,11 @@ def pushed_adapter(shop: Shop) -> PushedAdapter[Any, Any]:
 
 
 def _documents(
-    adapter: PushedAdapter[Any, Any], bodies: Sequence[Any], arrived_at: datetime
+    adapter: PushedAdapter[Any, Any], bodies: Sequence[dict[str, Any]], arrived_at: datetime
 ) -> list[Document | BadOrder]:
     found: list[Document | BadOrder] = []
     for index, body in enumerate(bodies):
         try:
-            if not isinstance(body, dict):
-                raise BadOrder("order", "is no JSON object")
             found.append(adapter.document(body, arrived_at + index * MOMENT))
         except BadOrder as error:
             found.append(error)

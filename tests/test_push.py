@@ -439,6 +439,8 @@ async def test_nothing_secret_or_of_a_buyer_is_in_any_line_of_the_log_at_debug_e
         await house.program("failed", "list")
         await house.program("status")
         assert b'"level": "debug"' in door.running.err.read_bytes()
+    for line in door.running.err.read_text().splitlines():
+        assert {"event", "level", "at"} <= exact_json.decode(line).keys()
     printed = house.program.printed()
     for word in ("lanted", "7946", TOKEN, SECRET, SECRET.removeprefix("whsec_"), "privy_test"):
         assert word not in printed, word

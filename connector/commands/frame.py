@@ -18,12 +18,16 @@ T = TypeVar("T")
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for machines.")
 
 
-def load(config: Path | None) -> Loaded:
+def _to_people(warning: str) -> None:
+    click.echo(f"Warning: {warning}", err=True)
+
+
+def load(config: Path | None, warn: Callable[[str], None] = _to_people) -> Loaded:
     """The configuration, with logging set up so that no secret of it can be printed."""
     loaded = loader.load(config)
     log.configure(secrets=loaded.secrets)
     for warning in loaded.warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        warn(warning)
     return loaded
 
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import click
+import structlog
 
 from connector import loader
 from connector.app import App
@@ -16,6 +17,8 @@ from connector.commands.frame import load
 from connector.daemon import Daemon
 from connector.web.access import closed
 from connector.web.application import OpenFront, open_front
+
+log = structlog.get_logger()
 
 
 @click.command()
@@ -26,7 +29,7 @@ def run(config: Path | None) -> None:
     SIGTERM and Ctrl-C finish what is in flight and stop within ten seconds. SIGHUP, or `connector reload`,
     reads the configuration again; a faulty one is refused and the old one stays.
     """
-    loaded = load(config)
+    loaded = load(config, warn=lambda warning: log.warning("configuration.warning", warning=warning))
 
     async def serve() -> None:
         daemon = Daemon(loaded, lambda: loader.load(loaded.path), _front)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -79,7 +80,7 @@ def routes(front: Front) -> list[BaseRoute]:
     return [Route("/orders/{store}", orders, methods=["POST"])]
 
 
-def _bodies(body: bytes) -> list[object]:
+def _bodies(body: bytes) -> list[dict[str, Any]]:
     try:
         content = exact_json.decode(body)
     except exact_json.NotJSON:
