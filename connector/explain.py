@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, literal, select
 
 from connector import documents, events, exact_json, outbox, payload
 from connector.errors import BadOrder, UsageError
@@ -56,6 +56,7 @@ class Found(msgspec.Struct, frozen=True):
     order_id: int | None
     state: str
     lane: str
+    rule: str
     changed_at: datetime
 
 
@@ -81,6 +82,22 @@ def search(connection: Connection, names: Sequence[str], wanted: str, most: int 
             if row.store in names:
                 found.setdefault((row.store, row.ref), Found(*row))
     return list(found.values())[:most]
+
+
+def listed(
+    connection: Connection, store: str, like: Mapping[str, str], note: str = "", most: int = 100
+) -> list[Found]:
+    """A store's orders whose columns (state, lane, rule) are as in ``like``, the last changed first.
+
+    ``note`` is one that they must have.
+    """
+    query = select(*_FOUND).where(
+        OUTBOX.c.store == store, *(OUTBOX.c[name] == value for name, value in like.items())
+    )
+    if note:
+        query = query.where((literal(" ") + OUTBOX.c.notes + " ").contains(f" {note} ", autoescape=True))
+    query = query.order_by(OUTBOX.c.changed_at.desc(), OUTBOX.c.ref).limit(most)
+    return [Found(*row) for row in connection.execute(query)]
 
 
 def find(connection: Connection, store: str, wanted: str) -> str | None:

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright, expect
 
+PATIENCE = 30_000.0  # milliseconds; the machine may be busy
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -76,7 +77,8 @@ class Tab:
 async def tab(browser: Browser, base_url: str, **options: Any) -> AsyncIterator[Tab]:
     """A tab; ``options`` are those of playwright's new_context, such as color_scheme."""
     context = await browser.new_context(base_url=base_url, **options)
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     try:
         yield Tab(await context.new_page())
     finally:

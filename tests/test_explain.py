@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from connector import explain
-from tests.state import State, open_state, version
+from tests.state import MINUTE, NOW, State, open_state, version
 
 
 @pytest.fixture
@@ -40,3 +40,24 @@ def test_only_the_stores_that_were_named_are_searched(state: State) -> None:
     assert found(state, "5") == [("acme", "17"), ("zeta", "17")]
     assert found(state, "5", ("zeta",)) == [("zeta", "17")]
     assert found(state, "1", ("zeta",)) == []
+
+
+def test_orders_are_listed_by_what_became_of_them_and_by_a_note(state: State) -> None:
+    state.accept(
+        version("1", state="skipped", rule="no-contact", notes="phone-unparsable"),
+        version("2", state="skipped", rule="test-order", changed_at=NOW - 5 * MINUTE),
+        version("3", notes="unknown-status:on_hold phone-unparsable"),
+        version("4", notes="phone-unparsable-too"),
+    )
+    state.accept(version("1", state="skipped", rule="no-contact", order_id=77), store="zeta")
+
+    def listed(note: str = "", **like: str) -> list[str]:
+        return [one.ref for one in state.do(explain.listed, "acme", like, note)]
+
+    assert listed(state="skipped") == ["2", "1"]
+    assert listed(state="skipped", rule="no-contact") == ["1"]
+    assert listed(state="waiting", lane="live") == ["3", "4"]
+    assert listed("phone-unparsable") == ["1", "3"]
+    assert listed("unknown-status:on_hold") == ["3"]
+    assert listed("unknown-status:on%hold") == []
+    assert listed("phone") == []

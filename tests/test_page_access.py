@@ -420,6 +420,9 @@ words = st.text(max_size=40)
 @given(
     path=st.one_of(
         words.map(lambda text: ("/orders", {"q": text})),
+        st.fixed_dictionaries({"store": st.just("acme"), "state": words, "rule": words, "note": words}).map(
+            lambda like: ("/orders", like)
+        ),
         words.map(lambda text: ("/overview", {"seen": text, "said": text})),
         words.map(lambda text: ("/sign-in", {"next": text})),
         st.tuples(st.sampled_from(["/orders/acme/", "/failed/acme/", "/orders/", "/static/"]), words).map(

@@ -19,8 +19,9 @@ from connector.web.front import Front
 log = structlog.get_logger()
 
 ASK_AGAIN = 100  # acting on more orders than this at once is asked for again
-LISTED = 200  # orders of a group that are shown
+LISTED = 200  # orders of a list that are shown
 FEW = 5
+SIEVES = ("state", "lane", "rule")  # by which orders can be listed
 MANY = 12  # stores; of more than these, those that are well are a row each
 LONGEST_QUERY = 200  # characters
 MEDIA = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".txt": "text/plain"}
@@ -50,13 +51,23 @@ def routes(front: Front) -> list[BaseRoute]:
 
     async def orders(request: Request, viewer: Viewer, form: Form) -> Response:
         app = front.app
-        wanted = request.query_params.get("q", "").strip()[:LONGEST_QUERY]
+        asked = {name: _line(request.query_params.get(name, "")) for name in ("q", "store", *SIEVES, "note")}
+        wanted, like = asked["q"], {name: asked[name] for name in SIEVES if asked[name]}
         names = list(app.settings.stores)
-        if not wanted:
-            found = await app.db.read(views.lately, names)
+        title = "Lately"
+        if wanted:
+            found = await app.db.read(explain.search, names, wanted)
+            title = f"{html.count(len(found), 'order')} called “{wanted}”"
+        elif asked["store"]:
+            shop = app.shop(asked["store"])
+            found = await app.db.read(explain.listed, shop.name, like, asked["note"], LISTED)
+            title = ", ".join([shop.name, *like.values(), *([asked["note"]] if asked["note"] else [])])
+            title += (
+                f": the last {LISTED}" if len(found) == LISTED else f": {html.count(len(found), 'order')}"
+            )
         else:
-            found = await app.db.read(explain.search, names, wanted) if wanted.isprintable() else []
-        return desk.page(request, viewer, "orders.html", wanted=wanted, found=found)
+            found = await app.db.read(views.lately, names)
+        return desk.page(request, viewer, "orders.html", wanted=wanted, found=found, title=title)
 
     async def order(request: Request, viewer: Viewer, form: Form) -> Response:
         app = front.app
@@ -129,6 +140,11 @@ def routes(front: Front) -> list[BaseRoute]:
 async def _group(front: Front, store: str, key: str) -> failures.Group | None:
     groups = await front.app.db.read(failures.groups, [store])
     return next((group for group in groups if group.key == key), None)
+
+
+def _line(text: str) -> str:
+    """What a person may have typed: one line, not endless, of characters that can be seen."""
+    return "".join(character for character in text.strip()[:LONGEST_QUERY] if character.isprintable())
 
 
 def _number(text: str) -> int:
