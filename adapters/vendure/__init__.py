@@ -5,7 +5,8 @@ lists (``paging``), cancellations that erase what was sold (``parsing``), comput
 (``statuses``). Vendure sends no webhooks; a plugin of ours does, whose text stands beside the example store.
 
 How verified: against a real Vendure 3.7.3 on PostgreSQL, November 2026, with recordings and documents of it,
-and a stand-in that keeps its rules.
+and a stand-in that keeps its rules. Sellers' parts of orders (multi-vendor) and other decimals than two are
+verified by the schema only, other databases than PostgreSQL not at all.
 """
 
 from __future__ import annotations
