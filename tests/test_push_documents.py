@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from adapters.push import Push
 from adapters.push.configuration import Credentials, Options
 from connector import exact_json
-from connector.errors import BadOrder
+from connector.adapter import WebhookRequest
+from connector.errors import BadOrder, Forged
 from connector.http import Http
 from connector.judgement import Bench, Known, judge
 from connector.mapping import Mapper
@@ -243,6 +244,41 @@ def test_a_pushed_order_that_states_no_change_counts_as_changed_when_it_was_plac
     document = own.document(exact(GOOD | {"order_date": placed.isoformat()}), NOW)
     version = judge(bench, document, Known(), feed="push", fetched_at=NOW, now=NOW)
     assert version.due_since == placed
+
+
+def test_the_reference_example_of_standard_webhooks_is_taken_for_five_minutes_and_only_as_it_is() -> None:
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    headers = {
+        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
+    body = b'{"test": 2432232314}'
+    then = datetime.fromtimestamp(1614265330, UTC)
+    own = adapter()
+    for now, secrets in (
+        (then, [secret]),
+        (then + timedelta(seconds=300), ["whsec_b2xkZXI=", secret]),
+        (then - timedelta(seconds=300), [secret.removeprefix("whsec_")]),
+    ):
+        own.authenticate(WebhookRequest(headers=headers, body=body), secrets, now)
+    rotating = {**headers, "webhook-signature": f"v1,b3RoZXI= {headers['webhook-signature']} v2,x"}
+    own.authenticate(WebhookRequest(headers=rotating, body=body), [secret], then)
+    for wrong, now, secrets in (
+        ({}, then + timedelta(seconds=301), [secret]),
+        ({}, then - timedelta(seconds=301), [secret]),
+        ({}, then, []),
+        ({}, then, [""]),
+        ({}, then, ["whsec_"]),
+        ({"webhook-id": "msg_other"}, then, [secret]),
+        ({"webhook-timestamp": "1614265331"}, then, [secret]),
+        ({"webhook-timestamp": "١٦١٤٢٦٥٣٣٠"}, then, [secret]),
+        ({"webhook-signature": headers["webhook-signature"].removeprefix("v1,")}, then, [secret]),
+        ({"webhook-signature": "v1,"}, then, [""]),
+        ({"webhook-signature": "v1,\udcff"}, then, [secret]),
+    ):
+        with pytest.raises(Forged):
+            own.authenticate(WebhookRequest(headers={**headers, **wrong}, body=body), secrets, now)
 
 
 def test_faults_name_the_place_and_no_value_of_the_document() -> None:

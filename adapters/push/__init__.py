@@ -7,8 +7,8 @@ The body is the order: there is nobody to ask afterwards. Its version is the cha
 that the document states; without one the order of arrival counts, and a sender that repeats an older state
 after a newer one is believed.
 
-How verified: by the tests, with signatures as in the Standard Webhooks specification
-(https://www.standardwebhooks.com) and its published example.
+How verified: by the tests; signatures by the reference example of the Standard Webhooks specification
+(https://www.standardwebhooks.com).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Push(PushedAdapter[configuration.Credentials, configuration.Options]):
         ids="integer",
         webhooks=False,
         history=False,
-        verified="the tests of this package; no sender is required to be any particular software",
+        verified="the tests of this package; signatures by the reference example of Standard Webhooks",
     )
 
     def __init__(
