@@ -123,8 +123,8 @@ class Engine(RuleBasedStateMachine):
         self.read(which, late, force)
         self.clock.forward(10)
         self._claim(most)
-        for which, reaches, said in answers[: len(self.flying)]:
-            self._answer(which, reaches, said)
+        for answer in answers[: len(self.flying)]:
+            self._answer(*answer)
 
     def _claim(self, most: int) -> None:
         in_flight = self.state.do(claims.in_flight, "main")
@@ -275,7 +275,7 @@ def _template() -> Path:
 
 
 Engine.TestCase.settings = settings(
-    max_examples=40,
+    max_examples=30,
     stateful_step_count=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
