@@ -460,7 +460,9 @@ async def test_what_reads_a_shop_says_that_there_is_none(house: House) -> None:
             assert refused.code == 2
             assert "its orders are pushed" in refused.stderr
         await program.good("reconcile")
-        await program.good("check")
+        checked = (await program.good("check")).stdout
+        assert f"/orders/{STORE}" in checked
+        assert "the order of arrival tells which state of an order is the newest" in checked
         previewed = (await program.good("preview", STORE, "1001", "--json")).json
         assert previewed[0]["verdict"].startswith("unchanged")
         newest = (await program.good("preview", STORE, "--last", "3", "--json")).json

@@ -125,6 +125,10 @@ async def _shop(app: App, shop: Shop) -> list[Line]:
         Line(level=one.level, subject=f"{subject}, {one.subject}", message=one.message)
         for one in report.findings
     ]
+    if shop.pushed:
+        origin = app.settings.public_url or f"http://{app.settings.listen}"
+        message = f"orders are taken at {origin}/orders/{shop.name}"
+        lines.append(Line(level="ok", subject=subject, message=message))
     known = shop.facts.identity
     if known and report.identity and known != report.identity:
         message = (
