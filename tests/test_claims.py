@@ -147,6 +147,67 @@ def test_a_start_cuts_waits_from_a_clock_that_was_ahead(state: State) -> None:
     assert state.do(claims.next_due, "main", ACTIVE) == state.clock.steady() + 1800.0
 
 
+def test_a_start_leaves_no_trace_of_what_was_in_flight(state: State) -> None:
+    state.accept(version("1"), old("2"))
+    state.claim()
+    state.clock.forward(5)
+    state.recover()
+    for ref in ("1", "2"):
+        row = state.row(ref)
+        assert (row.claimed_at, row.claimed_hash, row.claimed_lane) == (None, None, None)
+        assert row.due_at == state.clock.steady()
+    assert (usage(state).minute, usage(state).day_live) == (2, 1)
+    lost = state.do(events.timeline, "acme", "2")[-1]
+    assert (lost.kind, lost.outcome) == ("sent", "unknown")
+    assert "Privy may hold it" in lost.detail
+
+
+def test_an_account_minds_its_own_orders(state: State) -> None:
+    state.accept(version("1"))
+    [claim] = state.claim()
+    assert state.do(claims.in_flight, "other") == {}
+    assert state.do(claims.in_flight, "main") == {"live": 1}
+    assert state.do(claims.any_in_flight, "acme")
+    assert not state.do(claims.any_in_flight, "zeta")
+    state.settle(claim, "later", delay=5000.0)
+    assert not state.do(claims.any_in_flight, "acme")
+    assert state.do(claims.next_due, "other", ACTIVE) is None
+    assert state.do(claims.next_due, "main", ACTIVE) == state.clock.steady() + 5000
+    assert not state.do(claims.any_due, "other", ACTIVE, state.clock.steady() + 5000)
+    assert state.do(claims.any_due, "main", ACTIVE, state.clock.steady() + 5000)
+    state.do(claims.recover, "other", now=NOW, steady=state.clock.steady(), longest=1.0)
+    assert state.do(claims.next_due, "main", ACTIVE) == state.clock.steady() + 5000
+
+
+def test_a_claim_says_all_that_the_second_guard_asks(state: State) -> None:
+    state.accept(version("1"), old("2"))
+    first, second = state.claim()
+    assert (first.initial_sync, second.initial_sync) == (False, True)
+    assert first.changed_at == NOW - 10 * MINUTE
+    assert (first.told_live, first.maybe_before, first.attempts) == (None, False, 1)
+    assert first.why
+    state.settle(first)
+    state.settle(second)
+    assert state.row("1").told_changed_at == NOW - 10 * MINUTE
+    assert state.do(events.timeline, "acme", "1")[-1].detail.startswith(first.why)
+    state.accept(
+        version("1", total=96, changed_at=NOW), old("2", total=96, changed_at=NOW - timedelta(days=20))
+    )
+    again = {claim.ref: claim for claim in state.claim(historical_updates="live")}
+    assert (again["1"].told_live, again["2"].told_live) == (True, False)
+    assert not again["2"].initial_sync
+
+
+def test_what_the_second_guard_holds_back_is_counted_and_costs_nothing(state: State) -> None:
+    state.accept(version("1"), version("2"))
+    one, two = state.claim()
+    state.settle(one, "prevented", delay=60.0)
+    state.settle(two)
+    facts = {name: state.do(stores.facts, name) for name in ACTIVE}
+    assert {name: found.prevented for name, found in facts.items() if found} == {"acme": 1, "zeta": 0}
+    assert usage(state).minute == 1
+
+
 def test_the_numbering_is_fixed_when_the_first_order_goes_out(state: State) -> None:
     def numbering(store: str) -> str | None:
         found = state.do(stores.facts, store)

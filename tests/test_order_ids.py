@@ -44,16 +44,20 @@ def test_what_is_no_positive_64_bit_integer_is_refused_by_name(value: int | str)
 def test_offset_adds_and_stays_within_64_bits() -> None:
     numbering = Numbering(store="acme", strategy=Strategy.OFFSET, offset=10**9)
     assert numbering.number("42") == 10**9 + 42
-    with pytest.raises(BadOrder, match="beyond 64 bits"):
-        numbering.number(MAX_ORDER_ID)
+    assert numbering.number(MAX_ORDER_ID - 10**9) == MAX_ORDER_ID
+    with pytest.raises(BadOrder, match="beyond 64 bits") as caught:
+        numbering.number(MAX_ORDER_ID - 10**9 + 1)
+    assert caught.value.field == "order_id"
 
 
 def test_hashed_numbers_never_change() -> None:
     assert HASHED.number("order_01JD") == HASHED.number("order_01JD")
     assert HASHED.number(17) == HASHED.number("17")
     assert HASHED.number("17") == 4733084934084477594
-    with pytest.raises(BadOrder, match="no id"):
+    with pytest.raises(BadOrder, match=": the order has no id$") as caught:
         HASHED.number("")
+    assert caught.value.field == "order_id"
+    assert HASHED.number("\ud800") != HASHED.number("?")  # half of an emoji, as broken shops cut them
 
 
 @given(st.text(min_size=1, alphabet=st.characters(exclude_categories=())), st.text(min_size=1))
@@ -77,6 +81,15 @@ def test_stores_of_one_account_must_keep_apart() -> None:
     assert [store for store, _ in problems] == ["b"]
     assert "stores a and b both deliver to account main" in problems[0][1]
     assert "offset: 1000000000" in problems[0][1]
+    pairs = [claim(name, Strategy.NATIVE, account=name[0]) for name in ("b2", "b1", "a2", "a1", "a3")]
+    found = collisions(pairs)
+    assert sorted(store for store, _ in found) == ["a2", "a3", "b2"]
+    apart = [
+        claim("a", Strategy.OFFSET, 10**9),
+        claim("b", Strategy.OFFSET, 5 * 10**9),
+        claim("c", Strategy.OFFSET, 5 * 10**9),
+    ]
+    assert [(store, "offset: 6000000000" in text) for store, text in collisions(apart)] == [("c", True)]
     near = [claim("a", Strategy.NATIVE), claim("b", Strategy.OFFSET, MIN_DISTANCE - 1)]
     assert [store for store, _ in collisions(near)] == ["b"]
 
@@ -107,14 +120,19 @@ def test_each_stores_numbers_end_where_the_next_store_begins() -> None:
         ]
     )
     assert found["a"].number(10**9 - 1) == 10**9 - 1
-    with pytest.raises(BadOrder, match="another store of the account, which begin at 1000000000"):
+    with pytest.raises(BadOrder, match="another store of the account, which begin at 1000000000") as caught:
         found["a"].number(10**9)
+    assert caught.value.field == "order_id"
     assert found["b"].number(2 * 10**9 - 1) == 3 * 10**9 - 1
     with pytest.raises(BadOrder, match="begin at 3000000000"):
         found["b"].number(2 * 10**9)
     with pytest.raises(BadOrder, match=f"begin at {HASH_START}"):
         found["c"].number(HASH_START)
     assert found["alone"].number(MAX_ORDER_ID) == MAX_ORDER_ID
+    two = numberings([claim("a", Strategy.OFFSET, 10**9), claim("h", Strategy.HASH)])
+    with pytest.raises(BadOrder, match=f"begin at {HASH_START}"):
+        two["a"].number(HASH_START - 10**9)
+    assert two["a"].number(HASH_START - 10**9 - 1) == HASH_START - 1
 
 
 @given(

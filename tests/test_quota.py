@@ -309,6 +309,23 @@ def test_the_days_reserve_is_kept_from_what_the_headers_leave(state: State) -> N
     assert granted(state).history == 1
 
 
+def test_what_was_taken_of_a_grant_is_gone_from_both_lanes() -> None:
+    left = quota.Grant(live=5, history=3, again_at=7.0).less(2)
+    assert (left.live, left.history, left.again_at) == (3, 1, 7.0)
+
+
+def test_a_start_leaves_other_accounts_and_a_day_that_is_past_alone(state: State) -> None:
+    spend(state, "live", 10)
+    observe(state, "day", 5, 3000.0)
+    seen = Seen(span="minute", limit=60, remaining=2, resets_in=30.0)
+    state.do(quota.observe, "other", seen, state.clock.steady())
+    state.clock.forward(2 * DAY)
+    state.do(quota.recover, "main", state.clock.steady())
+    assert granted(state).live == 49  # the minute goes on where it was left
+    assert state.do(quota.usage, "main", {}, state.clock.steady()).day == 0
+    assert state.do(quota.usage, "other", {}, state.clock.steady()).minute_left_seen is None
+
+
 @pytest.mark.parametrize("jump", [3600.0, -3600.0, 7 * DAY, -7 * DAY])
 def test_a_clock_set_while_the_program_was_down_neither_bursts_nor_stalls(state: State, jump: float) -> None:
     spend(state, "live", 40)

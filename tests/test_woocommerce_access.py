@@ -321,6 +321,15 @@ def test_a_secret_entered_with_html_entities_signs_decoded() -> None:
     assert list(webhooks.notice(request, ["a&b<c"]).refs) == ["7"]
 
 
+@pytest.mark.parametrize("body", [b"[1]", b'{"id":0}', b'{"id":true}', b'{"id":"7"}', b"<html>", b"{}", b"7"])
+def test_a_signed_body_without_an_id_is_no_order(body: bytes) -> None:
+    signature = b64encode(digest(b"s", body, sha256)).decode()
+    request = WebhookRequest(headers={"x-wc-webhook-signature": signature}, body=body)
+    assert webhooks.notice(request, ["s"]) == Notice()
+    with pytest.raises(Forged, match="not signed with this store's webhook_secret"):
+        webhooks.notice(request, ["t"])
+
+
 def test_a_webhook_about_something_else_is_no_order() -> None:
     body = b'{"id":7}'
     signature = b64encode(digest(b"s", body, sha256)).decode()
