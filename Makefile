@@ -9,7 +9,7 @@ UV_COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate
 	--quiet --custom-compile-command "make lock"
 
 .DELETE_ON_ERROR:
-.PHONY: setup test lint format types imports pytest soak demo bench live lock clean
+.PHONY: setup test lint format types imports pytest soak mutants demo bench live lock clean
 
 setup: $(VENV)/installed
 
@@ -37,6 +37,12 @@ pytest: setup
 soak: setup
 	SOAK=1 $(BIN)/python -m pytest -o faulthandler_timeout=3600 tests/test_promises.py $(ARGS)
 
+# Changes the code that the promises stand on, one small thing at a time, and shows what no test noticed.
+# Half an hour and more; not in CI. After a change of the code: make mutants again, it goes on where it can.
+mutants: $(VENV)/mutants
+	$(BIN)/mutmut run --max-children 2
+	$(BIN)/mutmut results
+
 demo: setup
 	$(BIN)/connector demo --seconds 40
 
@@ -54,9 +60,10 @@ lock: setup
 	$(UV_COMPILE) $(UPGRADE) --group build -o requirements-build.lock
 	$(UV_COMPILE) $(UPGRADE) pyproject.toml --extra postgres -o requirements.lock
 	$(UV_COMPILE) $(UPGRADE) pyproject.toml --extra postgres --group dev -c requirements.lock -o requirements-dev.lock
+	$(UV_COMPILE) $(UPGRADE) --group mutants -c requirements-dev.lock -o requirements-mutants.lock
 
 clean:
-	rm -rf $(VENV) .live build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .live mutants build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Debian splits what `python3.11 -m venv` needs into a package of its own. The build backend is installed first:
@@ -76,6 +83,10 @@ $(VENV)/locked: requirements-build.lock requirements-dev.lock
 	$(PYTHON) -m venv --clear $(VENV)
 	$(PIP_INSTALL) --require-hashes --only-binary :all: -r requirements-build.lock
 	$(PIP_INSTALL) --require-hashes --use-pep517 -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/mutants: $(VENV)/installed requirements-mutants.lock
+	$(PIP_INSTALL) --require-hashes --only-binary :all: -r requirements-mutants.lock
 	@touch $@
 
 $(VENV)/installed: $(VENV)/locked pyproject.toml
