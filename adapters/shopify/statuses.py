@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from adapters.shopify import fields
 from connector.order import FinancialStatus, FulfillmentStatus, Status
 
 FINANCIAL: Mapping[str, FinancialStatus] = {
@@ -103,8 +104,8 @@ def is_settled(
 
 def _all_arrived(parcels: Sequence[Mapping[str, Any]]) -> bool:
     live = [
-        parcel.get("displayStatus")
+        fields.word(parcel, "displayStatus")
         for parcel in parcels
-        if parcel.get("status") not in _DEAD and parcel.get("displayStatus") not in _DEAD_DISPLAY
+        if fields.word(parcel, "status") not in _DEAD and fields.word(parcel, "displayStatus") not in _DEAD_DISPLAY
     ]
     return bool(live) and all(shown in _ARRIVED for shown in live)
