@@ -103,9 +103,6 @@ def is_settled(
 
 
 def _all_arrived(parcels: Sequence[Mapping[str, Any]]) -> bool:
-    live = [
-        fields.word(parcel, "displayStatus")
-        for parcel in parcels
-        if fields.word(parcel, "status") not in _DEAD and fields.word(parcel, "displayStatus") not in _DEAD_DISPLAY
-    ]
+    said = [(fields.word(parcel, "status"), fields.word(parcel, "displayStatus")) for parcel in parcels]
+    live = [shown for status, shown in said if status not in _DEAD and shown not in _DEAD_DISPLAY]
     return bool(live) and all(shown in _ARRIVED for shown in live)

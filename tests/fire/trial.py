@@ -69,7 +69,7 @@ class Trial:
     def sabotage(self, plugins: Sequence[Plugin]) -> None:
         """Load saboteurs into all processes from now on; what does not end then is soon stopped."""
         self.program.plugins += plugins
-        self.patience = 15.0 if plugins else self.patience
+        self.patience = 6.0 if plugins else self.patience
 
     async def settled(self) -> list[str]:
         """Calm weather, and the program run to its end; then the broken promises.
