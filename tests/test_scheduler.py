@@ -48,6 +48,7 @@ async def test_a_wall_clock_that_is_set_neither_stalls_nor_bursts(wall: type[Wal
 
     for calls, seconds in ((often, OFTEN), (hourly, 3600)):
         scheduler.add_job(work, "interval", [calls], seconds=seconds, coalesce=True, misfire_grace_time=None)
+    began = time()
     scheduler.start()
     await until(lambda: len(often) >= 3)
 
@@ -57,4 +58,4 @@ async def test_a_wall_clock_that_is_set_neither_stalls_nor_bursts(wall: type[Wal
     await until(lambda: len(often) >= before + 5)
     assert hourly == []
     scheduler.shutdown(wait=False)
-    assert time() - often[0] > OFTEN * (len(often) - 3)
+    assert time() - began > OFTEN * (len(often) - 1)
