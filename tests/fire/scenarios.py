@@ -17,7 +17,7 @@ from tests.fire.trial import HISTORY, Trial, kill, trial
 from tests.fire.weather import KINDS, STALE, Weather
 from tests.program import until
 
-TOGETHER = 3  # trials at a time: each mostly waits
+TOGETHER = 5  # trials at a time: each mostly waits
 
 
 class Scenario(Protocol):
