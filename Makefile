@@ -35,7 +35,8 @@ pytest: setup
 
 # The long versions of the tests under fire: half an hour.
 soak: setup
-	SOAK=1 $(BIN)/python -m pytest -o faulthandler_timeout=3600 tests/test_promises.py $(ARGS)
+	SOAK=1 $(BIN)/python -m pytest -o faulthandler_timeout=3600 \
+		tests/test_promises.py tests/test_operations.py tests/test_arbitrary_orders.py $(ARGS)
 
 # Changes the code that the promises stand on, one small thing at a time, and shows what no test noticed.
 # Half an hour and more; not in CI. After a change of the code: make mutants again, it goes on where it can.
