@@ -245,14 +245,14 @@ async def test_days_of_work_leave_memory_files_and_threads_as_they_were(
         fire.program.write()
         running = await fire.program.start("run")
         await running.until_event("daemon.started")
-        half = 10 * 86_400 / 2000 / 2 if SOAK else 12.0
+        half = 10 * 86_400 / 2000 / 2 if SOAK else 9.0
         fire.privy.set(Weather(seed=1, share=0.05, kinds=("500", "reset", "cut", "html"), seconds=0.1))
         await work(fire, half)
-        before = usage(running.process.pid)
+        before = await usage(running.process.pid)
         await work(fire, half)
-        after = usage(running.process.pid)
+        after = await usage(running.process.pid)
         assert after["threads"] <= before["threads"]
-        assert after["files"] <= before["files"] + 8  # connections under way
+        assert after["files"] <= before["files"] + 8  # connections that are kept
         assert after["memory"] < before["memory"] * 1.1 + 4 * 1024**2
         await stop(running)
         assert await fire.settled() == []
@@ -266,14 +266,19 @@ async def work(fire: Trial, seconds: float) -> None:
         await asyncio.sleep(0.25)
 
 
-def usage(pid: int) -> dict[str, int]:
-    """A process's resident memory in bytes, its open files and its threads."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return {
-        "memory": pages * os.sysconf("SC_PAGE_SIZE"),
-        "files": len(os.listdir(f"/proc/{pid}/fd")),
-        "threads": len(os.listdir(f"/proc/{pid}/task")),
-    }
+async def usage(pid: int) -> dict[str, int]:
+    """A process's resident memory in bytes, its open files and its threads, when it has least to do."""
+    least: dict[str, int] = {}
+    for _ in range(30):
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        now = {
+            "memory": pages * os.sysconf("SC_PAGE_SIZE"),
+            "files": len(os.listdir(f"/proc/{pid}/fd")),
+            "threads": len(os.listdir(f"/proc/{pid}/task")),
+        }
+        least = {name: min(now[name], least.get(name, now[name])) for name in now}
+        await asyncio.sleep(0.1)
+    return least
 
 
 async def stop(running: Running) -> str:
