@@ -75,6 +75,24 @@ async def test_whoever_only_looks_for_a_daemon_keeps_none_from_starting(
         assert (await running.end()).code == 0
 
 
+# Changes that show nowhere
+
+
+async def test_a_change_that_moves_no_time_is_found_by_reading_again(tmp_path: Path, nest: Hatchery) -> None:
+    async with trial(tmp_path, nest, seed=4, orders=5) as fire:
+        assert await fire.settled() == []
+        number = fire.trade.old[0]
+        fire.shop.storage = "legacy"  # moves an order's time only with its status
+        fire.trade.raise_total(number)
+        fire.shop.storage = "hpos"
+        await fire.program.good("sync")
+        missed = f"newest: Privy does not hold the newest state of order {number}"
+        assert await fire.judged() == [missed]  # it reads the shop again, and that finds it
+        await fire.program.good("sync")
+        assert await fire.judged() == []
+        assert not fire.sandbox.ledger.flows
+
+
 # Copies
 
 

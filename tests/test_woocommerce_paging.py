@@ -130,6 +130,29 @@ async def test_under_a_steady_writer_nothing_is_missed_and_nothing_is_stale(
         assert reader.latest[id]["customer_note"] == shop.order(id)["customer_note"]
 
 
+async def test_thousands_of_orders_in_one_second_are_all_read_while_some_leave_it(
+    shop: Shop, url: str, http: Http
+) -> None:
+    for _ in range(3000):  # an import
+        shop.add(placed_at="2026-10-15T11:20:00+00:00")
+    everything = shop.ids()
+    leaving = iter(everything[::70])
+
+    def one_leaves() -> None:
+        for id in leaving:
+            shop.edit(id, customer_note="edited")
+            break
+
+    shop.before_request = one_leaves
+    reader = Reader(adapter(url, http))
+    await reader.round()
+    shop.before_request = None
+    await reader.round()
+    assert set(reader.latest) == set(everything)
+    for id in everything[::70]:
+        assert reader.latest[id]["customer_note"] == shop.order(id)["customer_note"]
+
+
 async def test_every_request_is_the_first_page_but_for_a_drained_second(
     shop: Shop, url: str, http: Http
 ) -> None:
