@@ -25,6 +25,7 @@ STORE = "live"
 POLL = 3.0  # seconds
 OPEN_EVERY = 20.0  # seconds from one sweep over open orders to the next
 PER_MINUTE = 60  # requests a minute that the sweep may make
+AGE = 130.0  # seconds after which no poll reads an order again that did not move: they look back two minutes
 SLACK = 20.0  # seconds for the delivery, and for a machine that does more than this
 PRIVY_PER_MINUTE = 1200
 
@@ -82,6 +83,8 @@ class Proof:
             await self._place_all()
             await self._agree(self.live, "placed")
             self._part("orders placed")
+            await asyncio.sleep(AGE)
+            self._part("orders aged")
             await self._steps()
             self._part("orders moved")
             await self._finish()
