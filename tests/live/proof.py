@@ -103,7 +103,7 @@ class Proof:
         return running
 
     async def _age(self) -> None:
-        """From here on it is not the overlap of the polls that finds what moved: one order is much younger."""
+        """From here on no overlap of the polls finds what moved by itself: one order is much younger."""
         await asyncio.sleep(AGE)
         self.live.append(await self.shop.place(self.journeys[-1].wish))
         await self._agree(self.live[-1:], "a late customer")
