@@ -139,7 +139,9 @@ class Database:
     async def _inside(self, threads: ThreadPoolExecutor, work: Callable[[], R]) -> R:
         if self._closed:  # by a reload, while somebody still held it
             raise StateError("the database is closed")
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(threads, work))
+        future = asyncio.get_running_loop().run_in_executor(threads, work)
+        future.add_done_callback(_seen)
+        return await asyncio.shield(future)
 
     def version(self, connection: Connection) -> int:
         """A number that another process changes when it writes; on PostgreSQL nothing tells."""
@@ -179,6 +181,12 @@ class Database:
             threads.shutdown(wait=True)
         self._readers.dispose()
         self.engine.dispose()
+
+
+def _seen(future: asyncio.Future[Any]) -> None:
+    """A cancelled task never asks what became of its transaction; asyncio would log that as a fault."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _transaction(

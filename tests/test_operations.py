@@ -141,6 +141,7 @@ async def test_a_disk_that_takes_nothing_more_costs_no_order(
 ) -> None:
     async with trial(tmp_path, nest, seed=6, orders=150) as fire:
         running = await fire.program.start("run", plugins=[plugin])
+        await running.until_event("daemon.started")  # else the backfill might be the daemon
         history = await fire.program.start(*HISTORY)
         await until(lambda: running.events("database.fault"))
         fire.trade.act()
@@ -208,6 +209,7 @@ async def test_a_wall_clock_that_jumps_for_hours_neither_bursts_nor_stalls(
     async with trial(tmp_path, nest, seed=8, orders=120, factor=60.0, per_minute=60) as fire:
         jumping = Plugin("plugins.jumping", {"seconds": hours * 3600.0, "every": 0.7})
         running = await fire.program.start("run", plugins=[jumping])
+        await running.until_event("daemon.started")
         history = await fire.program.start(*HISTORY)
         while len(fire.privy.arrivals) < 100:  # a minute is a second here, so it takes two
             fire.trade.act()

@@ -152,7 +152,7 @@ async def trial(
                 plugins=[Plugin("plugins.fast", {"begin": begin, "factor": factor})],
             )
             live_from = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=1)
-            program.store["live_from"] = live_from.isoformat()
+            program.store.update({"live_from": live_from.isoformat(), "poll": "15s"})
             if per_minute:
                 program.configuration["accounts"]["main"]["quota"]["per_minute"] = per_minute
             program.write()
