@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from connector.nudges import Errands
 from connector.reconcile import look_at_open, reconcile
 
 log = structlog.get_logger()
+logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a poll that outlasts its interval is no news
 
 LOOK_FOR_WORK = 2.0  # seconds
 IDLE = 20.0  # seconds after which an account without work is looked at all the same

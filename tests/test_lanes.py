@@ -91,3 +91,30 @@ def test_the_guard_lets_through_what_was_decided_and_never_more(**changed: Any) 
         assert may_send(body_initial_sync=False, **later)
     else:
         assert not may_send(body_initial_sync=False, **given_facts)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"placed_at": OLD}, "placed 2026-05-31 23:59Z, before the store went live (2026-06-01 00:00Z)"),
+        (
+            {"placed_at": OLD, "first_told_live": False, "historical_updates": "live"},
+            "placed 2026-05-31 23:59Z, before the store went live (2026-06-01 00:00Z), but Privy has the "
+            "order and historical_updates is live",
+        ),
+        ({}, "placed 2026-06-01 00:00Z, after the store went live (2026-06-01 00:00Z)"),
+        (
+            {"now": LIVE_FROM + 2 * DAY},
+            "late: it has been waiting since 2026-06-01 00:00Z, longer than live_window",
+        ),
+        ({"first_told_live": True}, "Privy was told of the order as a live one"),
+        (
+            {"first_told_live": False, "historical_updates": "live"},
+            "first told late, as initial_sync, but historical_updates is live",
+        ),
+        ({"first_told_live": False}, "first told late, as initial_sync, and its updates stay so"),
+    ],
+)
+def test_each_decision_says_why(changed: dict[str, Any], reason: str) -> None:
+    """The operator reads it in the order's time-line."""
+    assert decide(**facts(**changed)).reason == reason

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from connector import events
+from connector import events, outbox
 from connector.outbox import DISCARDED, OUTBOX
-from tests.state import MINUTE, NOW, State, open_state, version
+from tests.state import MINUTE, NOW, State, old, open_state, version
 
 BIGGEST = 2**63 - 1
 EARLIER = NOW - 20 * MINUTE
@@ -242,3 +242,77 @@ def test_every_step_is_on_the_orders_time_line(state: State) -> None:
     state.settle(claim, detail="201")
     lines = [(one.kind, one.outcome) for one in state.do(events.timeline, "acme", "1")]
     assert lines == [("seen", "waiting"), ("sent", "delivered")]
+
+
+def test_a_page_says_what_became_of_each_of_its_orders(state: State) -> None:
+    state.accept(version("1"), version("2"), version("3"))
+    deliver(state)
+    taken = state.accept(
+        version("1", changed_at=EARLIER),
+        version("2", changed_at=EARLIER),
+        version("3", changed_at=NOW),
+        version("4"),
+        old("5"),
+        version("6", state="skipped", rule="test-order", reason="the shop says so"),
+        version("7", state="skipped", rule="no-contact"),
+        version("8", state="failed", reason="total: is no amount"),
+    )
+    assert {(one.ref, one.outcome, one.lane, one.rule, one.reason) for one in taken.results} == {
+        ("1", "stale", "live", "", ""),
+        ("2", "stale", "live", "", ""),
+        ("3", "unchanged", "live", "", ""),
+        ("4", "waiting", "live", "", ""),
+        ("5", "waiting", "history", "", ""),
+        ("6", "skipped", "", "test-order", "the shop says so"),
+        ("7", "skipped", "", "no-contact", ""),
+        ("8", "failed", "", "", "total: is no amount"),
+    }
+    assert (taken.stale, taken.unchanged, taken.waiting) == (2, 1, 2)
+    said = {ref: state.do(events.timeline, "acme", ref)[-1].detail for ref in "45678"}
+    assert said["4"] == "by test, changed 2026-06-02T11:50:30Z: to be sent in the live lane, no / no status"
+    assert said["5"].endswith("to be sent in the history lane, no / no status")
+    assert said["6"].endswith(": skipped by rule test-order (the shop says so)")
+    assert said["7"].endswith(": skipped by rule no-contact")
+    assert said["8"].endswith(": cannot be sent: total: is no amount")
+    state.accept(version("4", total=96, changed_at=EARLIER))
+    assert state.do(events.timeline, "acme", "4")[-1].detail.endswith("older than what is known, left out")
+
+
+def test_stores_keep_to_their_own_rows(state: State) -> None:
+    """Two shops have an order of the same id; what happens to one leaves the other alone."""
+    state.accept(version("1", order_id=1))
+    state.accept(version("1", order_id=10**9 + 1), store="zeta")
+    before = state.row("1", "zeta")
+    state.accept(version("1", order_id=1, total=96, changed_at=NOW))
+    for claim in state.claim(resting=("zeta",)):
+        state.settle(claim)
+    state.accept(version("1", order_id=1, total=96, changed_at=NOW + MINUTE, fetched_at=NOW + MINUTE))
+    touched = state.row("1")
+    assert (touched.changed_at, touched.fetched_at) == (NOW + MINUTE, NOW + MINUTE)
+    assert state.row("1", "zeta") == before
+    state.accept(version("2"), version("3"))
+    state.accept(version("3", changed_at=NOW + MINUTE))
+    assert state.row("2").changed_at == version("2").changed_at
+
+
+def test_accounts_may_use_the_same_numbers(state: State) -> None:
+    state.accept(version("1", order_id=7))
+    accepted = state.do(
+        lambda connection: outbox.accept(
+            connection,
+            "zeta",
+            "other",
+            [version("9", order_id=7)],
+            {},
+            now=NOW,
+            steady=NOW.timestamp(),
+        )
+    )
+    assert [one.outcome for one in accepted.results] == ["waiting"]
+
+
+def test_an_order_without_its_number_is_kept_without_a_body(state: State) -> None:
+    state.accept(version("1", order_id=7))
+    state.accept(version("2", order_id=7, rule="left-over"))
+    row = state.row("2")
+    assert (row.state, row.order_id, row.body, row.hash, row.rule) == ("failed", None, None, None, "")
