@@ -43,7 +43,8 @@ async def test_daemons_and_a_backfill_started_at_once_are_one_that_works(
             await running[-1].end()
             await asyncio.sleep(0.5)
             owners = [one for one in running[:3] if one.process.returncode is None]
-            assert 1 <= len(owners) <= 2  # a daemon, and perhaps a backfill that follows it
+            assert len(owners) <= 2  # a daemon, and perhaps a backfill that follows it
+            assert owners or (await running[3].end()).code == 0  # or the round came first, and refused them
             for one in running:
                 await stop(one)
         said = fire.program.printed()

@@ -23,18 +23,19 @@ def nest() -> Iterator[Hatchery]:
     [
         ("cursor_before_commit", scenarios.catching_up, range(6, 24), "newest"),
         ("greater_for_at_least", scenarios.catching_up, [99], "newest"),
-        ("flag_lost_on_retry", scenarios.stormy, range(3), "flag"),
-        ("spending_in_memory", scenarios.restarted, range(3), "limit"),
-        ("delivered_before_sent", scenarios.stormy, range(3), "newest"),
-        ("no_version_check", scenarios.lagging, range(6), "back"),
-        ("no_second_guard", scenarios.stormy, range(3), "mail"),
-        ("any_answer_counts", scenarios.locked_out, range(3), "newest"),
+        ("flag_lost_on_retry", scenarios.stormy, range(15), "flag"),
+        ("spending_in_memory", scenarios.restarted, range(15), "limit"),
+        ("delivered_before_sent", scenarios.stormy, range(15), "newest"),
+        ("no_version_check", scenarios.lagging, range(15), "back"),
+        ("no_second_guard", scenarios.stormy, range(15), "mail"),
+        ("any_answer_counts", scenarios.locked_out, range(15), "newest"),
     ],
 )
 async def test_a_saboteur_is_caught(
     tmp_path: Path, nest: Hatchery, saboteur: str, scenario: Scenario, seeds: Sequence[int], promise: str
 ) -> None:
-    broken = await first_broken(scenario, tmp_path, nest, seeds, [Plugin(f"saboteurs.{saboteur}")])
+    plugins = [Plugin(f"saboteurs.{saboteur}")]
+    broken = await first_broken(scenario, tmp_path, nest, seeds, plugins, promise)
     assert promise in {one.partition(":")[0] for one in broken}
 
 

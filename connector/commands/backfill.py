@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -129,12 +130,13 @@ async def _bring(
             return 0
         now = app.clock.now()
         ours = [(await app.db.run(backfills.start, name, since, until, now)).id for name in chosen]
-        other = daemon_pid(app.db.path) if app.db.path else None
-        if other is not None:
+        path = app.db.path
+        other = daemon_pid(path) if path else None
+        if path and other is not None:
             click.echo(
                 f"The daemon (process {other}) does the work; Ctrl-C only stops following it.", err=True
             )
-            return await _follow(app, ours, as_json, asyncio.Event())
+            return await _follow(app, ours, as_json, asyncio.Event(), lambda: daemon_pid(path) != other)
         daemon = Daemon(loaded, lambda: loader.load(loaded.path))
         daemon.listen_to_signals()
         running = asyncio.create_task(daemon.run())
@@ -150,8 +152,13 @@ async def _bring(
         return code
 
 
-async def _follow(app: App, ours: list[int], as_json: bool, stop: asyncio.Event) -> int:
-    """Show how the backfills stand until all of them are done; 0 when nothing of them failed."""
+async def _follow(
+    app: App, ours: list[int], as_json: bool, stop: asyncio.Event, gone: Callable[[], bool] = lambda: False
+) -> int:
+    """Show how the backfills stand until all of them are done; 0 when nothing of them failed.
+
+    Ends with 1 when ``gone`` says that whoever did the work does it no more.
+    """
     began: dict[int, int] = {}
     with _bar() as bar:
         tasks = {number: bar.add_task("", total=None, tail="") for number in ours} if bar else {}
@@ -175,6 +182,12 @@ async def _follow(app: App, ours: list[int], as_json: bool, stop: asyncio.Event)
                     )
             if stop.is_set() or all(one.state in ("done", "cancelled") for one in mine):
                 break
+            if gone():
+                click.echo(
+                    "The daemon has stopped. Nothing is lost: the same command, or connector run, goes on.",
+                    err=True,
+                )
+                return 1
             await asyncio.sleep(FOLLOW_SECONDS)
     if as_json:
         print_json(mine)

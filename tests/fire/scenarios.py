@@ -116,9 +116,14 @@ SURVIVED = "the run came to its end"  # said by scenarios that die at a place wh
 
 
 async def first_broken(
-    scenario: Scenario, folder: Path, nest: Hatchery, seeds: Sequence[int], plugins: Sequence[Plugin] = ()
+    scenario: Scenario,
+    folder: Path,
+    nest: Hatchery,
+    seeds: Sequence[int],
+    plugins: Sequence[Plugin] = (),
+    promise: str = "",
 ) -> list[str]:
-    """Try seeds, some at a time, until one says something: broken promises, or SURVIVED."""
+    """Try seeds, some at a time, until one says something: broken promises (``promise``), or SURVIVED."""
     broken: set[str] = set()
     for start in range(0, len(seeds), TOGETHER):
         async with asyncio.TaskGroup() as group:
@@ -127,7 +132,7 @@ async def first_broken(
                 for seed in seeds[start : start + TOGETHER]
             ]
         broken = {one for tries in tried for one in tries.result()}
-        if broken:
+        if any(one.startswith(promise) for one in broken):
             break
     return sorted(broken)
 
