@@ -170,6 +170,23 @@ async def test_no_daemon_to_reload_is_told(world: World) -> None:
     assert "no daemon" in finished.stderr
 
 
+async def test_a_new_token_needs_no_restart(world: World) -> None:
+    program = world.program
+    token = program.folder / "token"
+    token.write_text("privy_wrong")
+    program.configuration["accounts"]["main"]["token"] = f"${{file:{token}}}"
+    program.write()
+    async with program.daemon() as daemon:
+        await later_than(await program.live_from())
+        number = world.shop.add()
+        await daemon.until_event("account.lost")
+        assert number not in world.sandbox.ledger.orders
+        token.write_text(world.sandbox.token)
+        await program.good("reload")
+        await until(lambda: number in world.sandbox.ledger.orders)
+    assert world.truth().placed_flows() == {number: 1}
+
+
 # History
 
 
