@@ -15,13 +15,13 @@ from connector.clock import Clock
 from connector.db import Database
 from connector.delivery import BACKOFF_SECONDS, Sender
 from connector.errors import ConfigError, Problem, UsageError
-from connector.feeds import Shop
 from connector.http import Http
 from connector.loader import Loaded
 from connector.mapping import Mapper
 from connector.order_ids import Numbering, numberings
 from connector.privy import Privy
 from connector.settings import AccountSettings, Settings
+from connector.shop import Shop
 
 
 class App:

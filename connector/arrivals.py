@@ -15,9 +15,10 @@ from sqlalchemy import Connection, func, select
 from connector import cursors, outbox
 from connector.adapter import PushedAdapter
 from connector.errors import BadOrder, StateError, UsageError
-from connector.feeds import Shop, take
+from connector.feeds import take
 from connector.order import Document
 from connector.outbox import OUTBOX
+from connector.shop import Shop
 
 FEED = "push"  # the name of their cursor, which only tells when something arrived last
 MOMENT = timedelta(microseconds=1)  # between two orders that arrive together

@@ -11,11 +11,11 @@ from sqlalchemy import Connection, literal, select
 
 from connector import documents, events, exact_json, outbox, payload
 from connector.errors import BadOrder, UsageError
-from connector.feeds import Shop
 from connector.judgement import Known, judge
 from connector.mapping import Mapped
 from connector.order import Document
 from connector.outbox import OUTBOX
+from connector.shop import Shop
 from connector.stores import STORES
 
 

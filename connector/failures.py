@@ -16,8 +16,9 @@ import structlog
 from sqlalchemy import Connection, func, select, update
 
 from connector import events, outbox
-from connector.feeds import Shop, remap
+from connector.feeds import remap
 from connector.outbox import OUTBOX
+from connector.shop import Shop
 
 log = structlog.get_logger()
 

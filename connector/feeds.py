@@ -7,84 +7,24 @@ lock a shop keeps readings apart, so that two fetches of one order can never ove
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from sqlalchemy import Connection
 
-from connector import backfills, counters, cursors, documents, events, outbox, pauses, stores
-from connector.adapter import Adapter, History, Page, Poll, PushedAdapter
-from connector.clock import Clock
-from connector.db import Database
-from connector.errors import AuthError, Hidden, Unavailable, UsageError
-from connector.judgement import Bench, Known, judge
-from connector.mapping import Mapper
+from connector import backfills, cursors, documents, events, outbox, pauses
+from connector.adapter import History, Page, Poll
+from connector.errors import AuthError, Hidden, Unavailable
+from connector.identity import verify
+from connector.judgement import Known, judge
 from connector.order import Document
-from connector.stores import StoreFacts
+from connector.shop import Shop
 
 log = structlog.get_logger()
 
-VERIFY_SECONDS = 3600.0  # how often the shop is asked again which address it thinks it has
 LONGEST_WAIT = 5.0  # seconds that a shop may ask for between two pages of a round
 OVERLAP = timedelta(minutes=10)  # how far before the start a first poll looks, for late-visible orders
-
-
-@dataclass(kw_only=True)
-class Shop:
-    """One store as the feeds use it. ``wake`` is called when something new waits to be sent."""
-
-    name: str
-    account: str
-    adapter: Adapter[Any, Any]
-    mapper: Mapper
-    facts: StoreFacts
-    db: Database
-    clock: Clock
-    wake: Callable[[], None] = lambda: None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    verified_at: float | None = None
-    read_once: bool = False
-
-    @property
-    def pushed(self) -> bool:
-        """Whether its orders come by themselves and nobody can be asked for them."""
-        return isinstance(self.adapter, PushedAdapter)
-
-    @property
-    def verified(self) -> bool:
-        """Whether orders that wait may be sent; always where they are pushed and there is no shop to ask.
-
-        This must be the shop that the store began with. And it must have been read since the program
-        started: what waits may be older than what Privy was told, in a copy of the database put back.
-        """
-        return self.pushed or (self.verified_at is not None and self.read_once)
-
-    async def page(self, read: Poll | History) -> Page:
-        """One page of what the shop has. Raises AuthError and Unavailable."""
-        with counters.SHOP_SECONDS.labels(self.facts.platform).time():
-            return await self.adapter.changed(read)
-
-    def took(self, taken: outbox.Accepted) -> None:
-        """Once the transaction is committed: count what came in, and wake delivery when something waits."""
-        counters.seen(self.name, ((one.outcome, one.lane, one.rule) for one in taken.results))
-        if taken.waiting:
-            self.wake()
-
-    @property
-    def bench(self) -> Bench:
-        return Bench(adapter=self.adapter, mapper=self.mapper, facts=self.facts)
-
-
-def must_be_readable(shop: Shop) -> None:
-    """Raise UsageError for a store whose orders are pushed, in a command that reads the shop."""
-    if shop.pushed:
-        raise UsageError(
-            f"store {shop.name}: its orders are pushed, so there is no shop that could be read. What was "
-            f"missed is brought in from a file: connector import {shop.name} FILE"
-        )
 
 
 async def poll(shop: Shop, *, most_pages: int | None = None) -> bool:
@@ -96,7 +36,7 @@ async def poll(shop: Shop, *, most_pages: int | None = None) -> bool:
         if await shop.db.run(_rests, shop.name, shop.clock.steady()):
             return False
         try:
-            await _verify(shop)
+            await verify(shop)
             try:
                 await _poll_feeds(shop, most_pages)
             finally:
@@ -127,7 +67,7 @@ async def read_backfill(shop: Shop, number: int) -> float | None:
     Raises AuthError and Unavailable.
     """
     async with shop.lock:
-        await _verify(shop)
+        await verify(shop)
         backfill = await shop.db.run(backfills.get, number)
         if backfill.state != "reading":
             return None
@@ -190,7 +130,7 @@ async def _look_at_some(
 ) -> Sequence[str]:
     """Take what one request brings; returns the refs that must be asked for one by one."""
     async with shop.lock:
-        await _verify(shop)
+        await verify(shop)
         if len(refs) == 1:
             return refs
         sent, fetched_at = shop.adapter.http.sent, shop.clock.now()
@@ -274,53 +214,6 @@ def remap(
     for gone, found in held.items():
         take(connection, shop, found, feed, now, now, steady, force=True, gone=gone)
     return missing
-
-
-async def adopt(shop: Shop) -> str:
-    """Accept the address that the shop now says; returns it. Raises AuthError and Unavailable."""
-    report = await shop.adapter.check()
-
-    def keep(connection: Connection) -> None:
-        stores.set_identity(connection, shop.name, report.identity)
-        for scope in ("shop", "store"):
-            pause = pauses.get(connection, scope, shop.name)
-            if pause is not None and pause.kind == "identity":
-                pauses.succeed(connection, scope, shop.name)
-
-    if not report.identity:
-        raise UsageError(
-            f"store {shop.name}: the shop does not say its address, so there is nothing to adopt"
-        )
-    await shop.db.run(keep)
-    return report.identity
-
-
-async def _verify(shop: Shop) -> None:
-    """Make sure that the shop is still the one this store began with; raises Unavailable when it is not."""
-    steady = shop.clock.steady()
-    if shop.verified_at is not None and steady - shop.verified_at < VERIFY_SECONDS:
-        return
-    report = await shop.adapter.check()
-    facts = await shop.db.run(stores.facts, shop.name)
-    assert facts is not None
-    if report.identity and facts.identity and report.identity != facts.identity:
-        shop.verified_at = None
-        message = (
-            f"the shop now says that it is {report.identity}, but this store began with {facts.identity}; "
-            f"a staging copy must not send anything. If the shop moved: connector adopt {shop.name}"
-        )
-        now = shop.clock.now()
-        await shop.db.run(
-            pauses.fail, "store", shop.name, "identity", message, now=now, steady=steady, wait=pauses.MAX_WAIT
-        )
-        raise Unavailable(message)
-    if report.identity and not facts.identity:
-        await shop.db.run(stores.set_identity, shop.name, report.identity)
-    pause = await shop.db.run(pauses.get, "store", shop.name)
-    if pause is not None and pause.kind == "identity":
-        await shop.db.run(pauses.succeed, "store", shop.name)
-    shop.verified_at = steady
-    shop.wake()
 
 
 async def _poll_page(shop: Shop, feed: str) -> float | None:

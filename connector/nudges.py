@@ -15,9 +15,10 @@ from sqlalchemy import Connection, bindparam, delete, exists
 
 from connector import events, inbox, outbox, pauses, privacy
 from connector.errors import AuthError, StateError, Unavailable
-from connector.feeds import Shop, failed, look
+from connector.feeds import failed, look
 from connector.inbox import CONTACT, EVERYTHING, INBOX, LOOK, ORDER, SCRUB, Errand
 from connector.outbox import OUTBOX
+from connector.shop import Shop
 
 log = structlog.get_logger()
 

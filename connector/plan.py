@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 
 from connector import outbox
 from connector.adapter import History, Page
-from connector.feeds import Shop
 from connector.judgement import Known, judge
 from connector.quota import Limits
+from connector.shop import Shop
 from connector.status import calls_take, usage_of
 
 

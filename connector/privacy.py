@@ -11,10 +11,10 @@ from connector import documents, events
 from connector.addresses import country_code
 from connector.documents import DOCUMENTS
 from connector.errors import BadOrder
-from connector.feeds import Shop
 from connector.order import Document
 from connector.outbox import FORGOTTEN, OUTBOX
 from connector.phones import e164
+from connector.shop import Shop
 
 PAGE = 500
 

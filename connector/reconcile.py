@@ -14,8 +14,9 @@ from sqlalchemy import Connection, select
 
 from connector import outbox
 from connector.adapter import History, Page
-from connector.feeds import Shop, as_of, look, rest, take
+from connector.feeds import as_of, look, rest, take
 from connector.outbox import OUTBOX
+from connector.shop import Shop
 
 
 class Sum(msgspec.Struct, frozen=True, kw_only=True):

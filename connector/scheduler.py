@@ -16,9 +16,10 @@ from connector.app import App
 from connector.clock import Clock
 from connector.delivery import Sender, deliver
 from connector.errors import AuthError, StateError, Unavailable
-from connector.feeds import Shop, poll, read_backfill
+from connector.feeds import poll, read_backfill
 from connector.nudges import Errands
 from connector.reconcile import look_at_open, reconcile
+from connector.shop import Shop
 
 log = structlog.get_logger()
 logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a poll that outlasts its interval is no news

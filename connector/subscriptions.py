@@ -16,8 +16,8 @@ from sqlmodel import Field, SQLModel
 from connector.adapter import Subscribes, Subscription
 from connector.db import UtcTime, table_of
 from connector.errors import UsageError
-from connector.feeds import Shop
 from connector.settings import Settings
+from connector.shop import Shop
 
 SECRET_BYTES = 32
 

@@ -13,11 +13,11 @@ from adapters.push import Push
 from adapters.push.configuration import Credentials, Options
 from connector import cursors, exact_json, stores
 from connector.arrivals import FEED, Reception, take_in
-from connector.feeds import Shop
 from connector.http import Http
 from connector.mapping import Mapper
 from connector.mapping_settings import MappingSettings
 from connector.order_ids import Numbering, Strategy
+from connector.shop import Shop
 from tests.state import LIVE_FROM, NOW, State, open_state
 
 

@@ -23,12 +23,13 @@ from connector.adapter import (
     WebhookRequest,
 )
 from connector.errors import Hidden
-from connector.feeds import LONGEST_WAIT, Shop, look, poll
+from connector.feeds import LONGEST_WAIT, look, poll
 from connector.http import Http
 from connector.mapping import Mapper
 from connector.mapping_settings import MappingSettings
 from connector.order import Document, FinancialStatus, FulfillmentStatus, Order, Status
 from connector.order_ids import Numbering, Strategy
+from connector.shop import Shop
 from tests.state import NOW, State, open_state
 
 

@@ -15,7 +15,7 @@ from connector import events, inbox, outbox, pauses, registry, retention, stores
 from connector.adapter import Erasure, Notice
 from connector.alarms import of_store as alarms_of_store
 from connector.documents import DOCUMENTS
-from connector.feeds import Shop, look
+from connector.feeds import look
 from connector.http import Http
 from connector.inbox import INBOX, Errand
 from connector.mapping import Mapper
@@ -23,6 +23,7 @@ from connector.mapping_settings import MappingSettings
 from connector.nudges import BURST, FAULT_SECONDS, UNKNOWN_SECONDS, Errands
 from connector.order_ids import Numbering, Strategy
 from connector.outbox import OUTBOX
+from connector.shop import Shop
 from tests.shops.woocommerce import Shop as WooShop
 from tests.shops.woocommerce import serve
 from tests.state import State, open_state, version

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from connector import feeds
+from connector import identity
 from connector.app import App
 from connector.commands.frame import with_app
 
@@ -18,6 +18,6 @@ def adopt(config: Path | None, store: str) -> None:
     """Accept that STORE's shop now says another address: a move, not a staging copy."""
 
     async def work(app: App) -> str:
-        return await feeds.adopt(app.shop(store))
+        return await identity.adopt(app.shop(store))
 
     click.echo(f"store {store} now belongs to the shop at {with_app(config, work)}.")

@@ -21,9 +21,9 @@ from connector.commands.tables import print_table
 from connector.daemon import Daemon
 from connector.durations import for_people
 from connector.errors import UsageError
-from connector.feeds import Shop, must_be_readable
 from connector.ownership import daemon_pid
 from connector.plan import Plan, plan
+from connector.shop import Shop, must_be_readable
 
 if TYPE_CHECKING:
     from rich.progress import Progress

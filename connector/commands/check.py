@@ -16,7 +16,7 @@ from connector.app import App, numbering_of
 from connector.commands.frame import as_json_option, load, print_json
 from connector.delivery import Sender
 from connector.errors import AuthError, Unavailable
-from connector.feeds import Shop
+from connector.shop import Shop
 from connector.web.access import closed
 
 SKEW_SECONDS = 30.0

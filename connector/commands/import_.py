@@ -21,9 +21,9 @@ from connector.arrivals import MOMENT, Arrivals, pushed_adapter, take_in
 from connector.commands.frame import as_json_option, print_json, with_app
 from connector.commands.moments import Moment
 from connector.errors import BadOrder, UsageError
-from connector.feeds import Shop
 from connector.order_files import Entry, OrderFile
 from connector.ownership import daemon_pid
+from connector.shop import Shop
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -16,8 +16,8 @@ from connector.app import App
 from connector.commands.frame import as_json_option, print_json, with_app
 from connector.commands.tables import print_table
 from connector.errors import BadOrder, Hidden, UsageError
-from connector.feeds import Shop
 from connector.order import Document
+from connector.shop import Shop
 
 UNKNOWN = datetime.fromtimestamp(0, UTC)  # a document from a file has no place among the versions known
 

@@ -12,7 +12,7 @@ from connector import reconcile as model
 from connector.app import App
 from connector.commands.frame import as_json_option, print_json, with_app
 from connector.commands.moments import Moment
-from connector.feeds import must_be_readable
+from connector.shop import must_be_readable
 
 
 @click.command()

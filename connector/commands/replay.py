@@ -14,8 +14,9 @@ from connector.app import App
 from connector.commands.frame import with_app
 from connector.commands.moments import Moment
 from connector.errors import UsageError
-from connector.feeds import Shop, look, remap
+from connector.feeds import look, remap
 from connector.outbox import OUTBOX
+from connector.shop import Shop
 
 PAGE = 100  # orders a transaction
 

@@ -17,7 +17,7 @@ from connector.app import App
 from connector.arrivals import MOST, Arrival, Reception, pushed_adapter
 from connector.counters import PUSHES
 from connector.errors import Forged, StateError
-from connector.feeds import Shop
+from connector.shop import Shop
 from connector.web.bodies import whole_body
 from connector.web.front import Front, answer
 

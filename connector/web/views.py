@@ -16,9 +16,9 @@ from connector.clock import Clock
 from connector.errors import UsageError
 from connector.events import Hour
 from connector.explain import Explanation, Found, Preview
-from connector.feeds import Shop
 from connector.order import Document
 from connector.settings import Settings
+from connector.shop import Shop
 from connector.status import BackfillStatus, Status
 from connector.web import masking
 

@@ -13,13 +13,14 @@ from connector import claims, cursors, delivery, feeds, lanes, outbox, payload, 
 from connector.http import Reply
 from connector.outbox import OUTBOX, Version
 from connector.privy import Outcome
+from connector.shop import Shop
 
 
 def cursor_before_commit() -> None:
     """The cursor moves in a transaction of its own, before what was read is stored."""
     plain = feeds._keep_poll
 
-    async def poll_page(shop: feeds.Shop, feed: str) -> float | None:
+    async def poll_page(shop: Shop, feed: str) -> float | None:
         run = shop.db.run
 
         async def run_twice(work: Any, *given: Any, **named: Any) -> Any:

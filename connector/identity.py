@@ -1,0 +1,58 @@
+"""Whether a shop is still the one that its store began with: a staging copy must not send anything."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from connector import pauses, stores
+from connector.errors import Unavailable, UsageError
+from connector.shop import Shop
+
+VERIFY_SECONDS = 3600.0  # how often the shop is asked again which address it thinks it has
+
+
+async def adopt(shop: Shop) -> str:
+    """Accept the address that the shop now says; returns it. Raises AuthError and Unavailable."""
+    report = await shop.adapter.check()
+
+    def keep(connection: Connection) -> None:
+        stores.set_identity(connection, shop.name, report.identity)
+        for scope in ("shop", "store"):
+            pause = pauses.get(connection, scope, shop.name)
+            if pause is not None and pause.kind == "identity":
+                pauses.succeed(connection, scope, shop.name)
+
+    if not report.identity:
+        raise UsageError(
+            f"store {shop.name}: the shop does not say its address, so there is nothing to adopt"
+        )
+    await shop.db.run(keep)
+    return report.identity
+
+
+async def verify(shop: Shop) -> None:
+    """Make sure of it, now and then. Raises AuthError, and Unavailable when it is another shop."""
+    steady = shop.clock.steady()
+    if shop.verified_at is not None and steady - shop.verified_at < VERIFY_SECONDS:
+        return
+    report = await shop.adapter.check()
+    facts = await shop.db.run(stores.facts, shop.name)
+    assert facts is not None
+    if report.identity and facts.identity and report.identity != facts.identity:
+        shop.verified_at = None
+        message = (
+            f"the shop now says that it is {report.identity}, but this store began with {facts.identity}; "
+            f"a staging copy must not send anything. If the shop moved: connector adopt {shop.name}"
+        )
+        now = shop.clock.now()
+        await shop.db.run(
+            pauses.fail, "store", shop.name, "identity", message, now=now, steady=steady, wait=pauses.MAX_WAIT
+        )
+        raise Unavailable(message)
+    if report.identity and not facts.identity:
+        await shop.db.run(stores.set_identity, shop.name, report.identity)
+    pause = await shop.db.run(pauses.get, "store", shop.name)
+    if pause is not None and pause.kind == "identity":
+        await shop.db.run(pauses.succeed, "store", shop.name)
+    shop.verified_at = steady
+    shop.wake()

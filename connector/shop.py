@@ -1,0 +1,72 @@
+"""One store as the units of work use it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector import counters, outbox
+from connector.adapter import Adapter, History, Page, Poll, PushedAdapter
+from connector.clock import Clock
+from connector.db import Database
+from connector.errors import UsageError
+from connector.judgement import Bench
+from connector.mapping import Mapper
+from connector.stores import StoreFacts
+
+
+@dataclass(kw_only=True)
+class Shop:
+    """``wake`` is called when something new waits to be sent; ``lock`` keeps readings of the shop apart."""
+
+    name: str
+    account: str
+    adapter: Adapter[Any, Any]
+    mapper: Mapper
+    facts: StoreFacts
+    db: Database
+    clock: Clock
+    wake: Callable[[], None] = lambda: None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    verified_at: float | None = None
+    read_once: bool = False
+
+    @property
+    def pushed(self) -> bool:
+        """Whether its orders come by themselves and nobody can be asked for them."""
+        return isinstance(self.adapter, PushedAdapter)
+
+    @property
+    def verified(self) -> bool:
+        """Whether orders that wait may be sent; always where they are pushed and there is no shop to ask.
+
+        This must be the shop that the store began with. And it must have been read since the program
+        started: what waits may be older than what Privy was told, in a copy of the database put back.
+        """
+        return self.pushed or (self.verified_at is not None and self.read_once)
+
+    async def page(self, read: Poll | History) -> Page:
+        """One page of what the shop has. Raises AuthError and Unavailable."""
+        with counters.SHOP_SECONDS.labels(self.facts.platform).time():
+            return await self.adapter.changed(read)
+
+    def took(self, taken: outbox.Accepted) -> None:
+        """Once the transaction is committed: count what came in, and wake delivery when something waits."""
+        counters.seen(self.name, ((one.outcome, one.lane, one.rule) for one in taken.results))
+        if taken.waiting:
+            self.wake()
+
+    @property
+    def bench(self) -> Bench:
+        return Bench(adapter=self.adapter, mapper=self.mapper, facts=self.facts)
+
+
+def must_be_readable(shop: Shop) -> None:
+    """Raise UsageError for a store whose orders are pushed, in a command that reads the shop."""
+    if shop.pushed:
+        raise UsageError(
+            f"store {shop.name}: its orders are pushed, so there is no shop that could be read. What was "
+            f"missed is brought in from a file: connector import {shop.name} FILE"
+        )
