@@ -258,14 +258,17 @@ async def test_ctrl_c_leaves_a_backfill_that_goes_on(world: World) -> None:
 
 async def test_a_backfill_that_follows_a_daemon_says_when_that_is_gone(world: World) -> None:
     world.shop.seed(60, until="2026-03-01T00:00:00+00:00", names=["completed_card"])
-    world.sandbox.sandbox.latency = 0.5
+    quota = world.program.configuration["accounts"]["main"]["quota"]
+    ample, quota["per_minute"] = quota["per_minute"], 60  # history takes a minute, the daemon is gone before
+    world.program.write()
     async with world.program.daemon():
         backfill = await world.program.start("backfill", "--since", LONG_AGO)
         await until(lambda: world.stored() >= 1)
     followed = await backfill.end()
     assert followed.code == 1
     assert "The daemon has stopped. Nothing is lost" in followed.stderr
-    world.sandbox.sandbox.latency = 0.0
+    quota["per_minute"] = ample
+    world.program.write()
     await world.program.good("backfill", "--since", LONG_AGO)
     assert world.truth().differing() == []
 

@@ -64,7 +64,9 @@ class Proxy:
             _learn(arrival)
             arrival.fault = self._forecast.next(path, arrival.order_id)
             self.arrivals.append(arrival)
-            await self._answer(arrival, head, writer)
+            await asyncio.sleep(0)  # the loop may have slept: what else has come is read now
+            if not reader.at_eof():  # else the caller gave up long ago, and may be asking again
+                await self._answer(arrival, head, writer)
         except (asyncio.IncompleteReadError, OSError):
             pass  # the caller is gone
         finally:

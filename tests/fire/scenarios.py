@@ -29,12 +29,18 @@ class Scenario(Protocol):
 
 
 async def stormy(folder: Path, nest: Hatchery, seed: int = 1, plugins: Sequence[Plugin] = ()) -> list[str]:
-    """Every fault on both sides, while history comes in and the shop trades; one order is refused."""
+    """Every fault on both sides, while history comes in and the shop trades; one order is refused.
+
+    Either changes may be silent, or answers stale: of two states with one change time nobody can tell which
+    of them an old answer shows.
+    """
     async with trial(folder, nest, seed=seed, orders=60) as fire:
         fire.sabotage(plugins)
+        fire.trade.ticks = seed % 2 == 1
+        stale = (STALE,) if fire.trade.ticks else ()
         fire.refused.add(fire.dice.choice(fire.trade.old))
         fire.privy.set(Weather(seed=seed, share=0.35, refused=frozenset(fire.refused), seconds=1.0))
-        fire.front.set(Weather(seed=-seed, share=0.25, kinds=(*KINDS, STALE), path="/orders"))
+        fire.front.set(Weather(seed=-seed, share=0.25, kinds=(*KINDS, *stale), path="/orders"))
         await _traded(fire, *HISTORY)
         return await fire.settled()
 
