@@ -36,13 +36,11 @@ from sqlalchemy.pool import StaticPool
 from sqlmodel import SQLModel
 
 from connector.errors import StateError
+from connector.file_systems import refuse_network_file_system
 from connector.ownership import daemon_pid
 
 SCHEMA_VERSION = "0001"
 BUSY_SECONDS = 5  # that a transaction waits for one of another process; so a stop takes no longer
-NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs", "afs"}
-)
 
 OUR_FAULTS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
@@ -91,7 +89,7 @@ class Database:
             if not parsed.database or parsed.database == ":memory:":
                 raise StateError("database: sqlite needs a file, such as sqlite:///connector.db")
             self.path = Path(parsed.database).absolute()
-            refuse_network_file_system(self.path.resolve(), _mounts())
+            refuse_network_file_system(self.path)
             self.engine = _sqlite_engine(self.path)
         else:
             self.engine = create_engine(
@@ -265,28 +263,6 @@ def _migrate(engine: Engine, path: Path | None) -> None:
     from connector.migrations import upgrade
 
     upgrade(engine)
-
-
-def _mounts() -> str:
-    try:
-        return Path("/proc/self/mounts").read_text()
-    except OSError:
-        return ""
-
-
-def refuse_network_file_system(path: Path, mounts: str) -> None:
-    """Raise StateError when ``path`` lies on a network file system; ``mounts`` as in /proc/self/mounts."""
-    best, kind = "", ""
-    for line in mounts.splitlines():
-        _, mount, file_system, *_ = line.split(" ")
-        mount = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), mount)
-        if path.is_relative_to(mount) and len(mount) >= len(best):
-            best, kind = mount, file_system
-    if kind in NETWORK_FILE_SYSTEMS:
-        raise StateError(
-            f"database: {path} lies on a network file system ({kind}), where SQLite's locks cannot be "
-            "trusted; use a local disk, or postgresql://"
-        )
 
 
 def _told(what: str, error: DBAPIError) -> str:

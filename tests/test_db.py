@@ -26,17 +26,13 @@ from connector import (
     stores,
     subscriptions,
 )
-from connector.db import SCHEMA_VERSION, Database, refuse_network_file_system
+from connector.db import SCHEMA_VERSION, Database
 from connector.errors import StateError
 from connector.migrations import configuration
 from connector.pauses import PAUSES
 from tests.state import NOW
 
 MODELS = (backfills, cursors, documents, events, inbox, outbox, pauses, quota, stores, subscriptions)
-MOUNTS = r"""/dev/sda1 / ext4 rw 0 0
-nas:/x /mnt/the\040nas nfs4 rw 0 0
-/dev/sdb /mnt/the\040nas/disk ext4 rw 0 0
-"""
 
 
 def write(connection: Connection, name: str = "a") -> None:
@@ -266,14 +262,3 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="damaged; restore a copy"):
         database.work(lambda connection: pauses.every(connection))
     database.close()
-
-
-@pytest.mark.parametrize("path", ["/mnt/the nas/connector.db", "/mnt/the nas/deep/er.db"])
-def test_a_network_file_system_is_refused(path: str) -> None:
-    with pytest.raises(StateError, match=r"network file system \(nfs4\).*postgresql://"):
-        refuse_network_file_system(Path(path), MOUNTS)
-
-
-@pytest.mark.parametrize("path", ["/srv/connector.db", "/mnt/the nas/disk/connector.db"])
-def test_a_local_disk_is_taken(path: str) -> None:
-    refuse_network_file_system(Path(path), MOUNTS)
