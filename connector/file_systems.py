@@ -11,8 +11,9 @@ from connector.errors import StateError
 # What systemd (fstype_is_network) and coreutils (stat) call remote, the network's file systems in user space
 # (without their prefix "fuse."), and the folders that a virtual machine shares with its host.
 NETWORK = frozenset({
-    "9p", "acfs", "afs", "beegfs", "ceph", "cifs", "coda", "fhgfs", "gfs", "gfs2", "glusterfs", "gpfs", "kafs",
-    "lustre", "ncp", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "panfs", "pvfs2", "smb2", "smb3", "smbfs",
+    "9p", "acfs", "afs", "beegfs", "ceph", "cifs", "coda", "fhgfs", "gfs", "gfs2", "glusterfs", "gpfs",
+    "kafs", "lustre", "ncp", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "panfs", "pvfs2", "smb2", "smb3",
+    "smbfs",
     "blobfuse", "blobfuse2", "ceph-fuse", "curlftpfs", "davfs", "davfs2", "gcsfuse", "goofys", "juicefs",
     "lizardfs", "mfs", "moosefs", "mount-s3", "rclone", "s3fs", "seaweedfs", "sshfs",
     "grpcfuse", "osxfs", "prl_fs", "vboxsf", "vmhgfs", "vmhgfs-fuse",

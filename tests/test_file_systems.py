@@ -1,4 +1,4 @@
-"""Network file systems are refused, whatever leads to them. Local ones, which are everywhere, stand for them."""
+"""Network file systems are refused, whatever leads to them; local ones, being everywhere, stand for them."""
 
 from __future__ import annotations
 

@@ -71,6 +71,12 @@ def test_the_guard_stops_a_live_body_for_an_old_order() -> None:
     assert not may_send(body_initial_sync=False, **facts(first_told_live=False))
 
 
+def test_the_guard_lets_an_order_that_became_late_on_its_way_go_for_the_grace_and_no_longer() -> None:
+    last = LIVE_FROM + DAY + GRACE
+    assert may_send(body_initial_sync=False, **facts(now=last))
+    assert not may_send(body_initial_sync=False, **facts(now=last + timedelta(microseconds=1)))
+
+
 moments = st.integers(-3, 3).map(lambda hours: LIVE_FROM + timedelta(hours=hours))
 
 

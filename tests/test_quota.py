@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import random
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -12,12 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, select
 from sqlmodel import SQLModel
 
 from connector import quota
-from connector.quota import DAY, MINUTE, Limits, Pacer, Seen
+from connector.quota import DAY, MINUTE, SEEN, SLOT, SLOTS, Limits, Pacer, Seen
 from connector.sandbox.limits import Kind, Window
+from connector.settings import AccountSettings
 from tests.state import NOW, State, open_state
 
 START = NOW.timestamp()
@@ -312,6 +314,136 @@ def test_the_days_reserve_is_kept_from_what_the_headers_leave(state: State) -> N
 def test_what_was_taken_of_a_grant_is_gone_from_both_lanes() -> None:
     left = quota.Grant(live=5, history=3, again_at=7.0).less(2)
     assert (left.live, left.history, left.again_at) == (3, 1, 7.0)
+
+
+def test_a_window_that_privy_says_is_over_holds_nothing_back(state: State) -> None:
+    """Its reset is a time of Privy's clock, which may be behind ours."""
+    for resets_in in (0.0, -30.0):
+        observe(state, "minute", 0, resets_in)
+        assert granted(state).live == 59
+
+
+def test_accounts_share_neither_spending_nor_the_word_of_privy(state: State) -> None:
+    steady = state.clock.steady()
+    for account, first, limit in (("main", 3, 60), ("other", 7, 600)):
+        state.do(quota.spend, account, "live", first, steady)
+        for span, remaining in (("minute", 10 * first), ("day", 100 * first)):
+            seen = Seen(span=span, limit=limit, remaining=remaining, resets_in=50.0)
+            state.do(quota.observe, account, seen, steady)
+    observe(state, "minute", 29, 50.0)
+
+    def told(account: str) -> tuple[int, int | None, int | None]:
+        use = state.do(quota.usage, account, {}, steady)
+        return use.minute, use.minute_left_seen, use.day_left_seen
+
+    assert (told("main"), told("other")) == ((3, 29, 300), (7, 70, 700))
+    assert state.do(quota.limits_seen, "main") == {"minute": 60, "day": 60}
+    assert state.do(quota.limits_seen, "other") == {"minute": 600, "day": 600}
+    assert state.do(quota.limits_seen, "third") == {}
+
+
+def test_a_full_minute_is_looked_at_again_when_its_own_oldest_request_leaves_it(state: State) -> None:
+    state.do(quota.spend, "other", "live", 5, state.clock.steady() - 50)
+    spend(state, "live", 10)
+    frees = math.floor(state.clock.steady() / SLOT["minute"]) * SLOT["minute"] + SLOT["minute"] + MINUTE
+    state.clock.forward(30)
+    spend(state, "live", 49)
+    assert granted(state).live == 0
+    assert granted(state).again_at == pytest.approx(frees, abs=1e-3)
+    state.clock.forward(30)  # it may still lie within a window of Privy's, for less than a slot
+    assert granted(state).again_at == pytest.approx(frees, abs=1e-3)
+
+
+def test_a_minute_full_of_unanswered_requests_is_looked_at_again_in_a_second(state: State) -> None:
+    assert granted(state, live=59).again_at == state.clock.steady() + 1
+
+
+def test_spending_that_no_window_holds_any_more_is_dropped_account_by_account(state: State) -> None:
+    def kept(account: str) -> list[tuple[str, int]]:
+        query = select(SLOTS.c.span, SLOTS.c.spent).where(SLOTS.c.account == account)
+        rows = state.do(lambda connection: connection.execute(query).all())
+        return sorted((row.span, row.spent) for row in rows)
+
+    for number, account in ((1, "main"), (2, "other")):
+        state.do(quota.spend, account, "live", number, state.clock.steady())
+    state.clock.forward(120)
+    spend(state, "history", 3)
+    assert kept("main") == [("day", 1), ("day", 3), ("minute", 3)]
+    state.clock.forward(2 * DAY)
+    spend(state, "live", 4)
+    assert kept("main") == [("day", 4), ("minute", 4)]
+    assert kept("other") == [("day", 2), ("minute", 2)]
+
+
+Record = tuple[dict[tuple[str, str, int], int], dict[str, float]]
+
+
+def record(state: State, account: str) -> Record:
+    """What is kept of an account: spending by (span, lane, slot), and until when Privy's word holds."""
+
+    def work(connection: Connection) -> Record:
+        slots = select(SLOTS.c.span, SLOTS.c.lane, SLOTS.c.slot, SLOTS.c.spent)
+        seen = select(SEEN.c.span, SEEN.c.resets_at).where(SEEN.c.account == account)
+        return (
+            {
+                (row[0], row[1], row[2]): row[3]
+                for row in connection.execute(slots.where(SLOTS.c.account == account))
+            },
+            {row[0]: row[1] for row in connection.execute(seen)},
+        )
+
+    return state.do(work)
+
+
+def moved(was: Record, **seconds: float) -> Record:
+    """The record as it is when its spans were moved by so many seconds."""
+    slots, seen = was
+    return (
+        {
+            (span, lane, slot + round(seconds[span] / SLOT[span])): spent
+            for (span, lane, slot), spent in slots.items()
+        },
+        {span: resets_at + seconds[span] for span, resets_at in seen.items()},
+    )
+
+
+def test_a_start_after_the_clock_was_set_moves_its_accounts_record_and_no_others(state: State) -> None:
+    for account in ("other", "main"):
+        for lane, number in (("live", 1), ("history", 2)):
+            state.clock.forward(10)
+            state.do(quota.spend, account, lane, number, state.clock.steady())
+        for span in SLOT:
+            seen = Seen(span=span, limit=60, remaining=9, resets_in=40.0)
+            state.do(quota.observe, account, seen, state.clock.steady())
+    others = record(state, "other")
+    for jump, day in (
+        (-3600.0, -3600.0),
+        (60.0, 0.0),
+        (7200.0, 0.0),
+    ):  # a day that is past stays where it was
+        was = record(state, "main")
+        state.clock.forward(jump)
+        state.do(quota.recover, "main", state.clock.steady())
+        assert record(state, "main") == moved(was, minute=jump, day=day)
+    assert record(state, "other") == others
+
+
+@pytest.mark.parametrize(
+    ("per_minute", "per_day", "live", "history", "day"),
+    [(60, 10_000, 59, 58, 9_990), (600, 91_999, 594, 582, 91_908), (2, 1_999, 1, 1, 1_998), (1, 1, 1, 1, 1)],
+)
+def test_a_little_of_each_limit_is_left(
+    per_minute: int, per_day: int, live: int, history: int, day: int
+) -> None:
+    limits = Limits(per_minute=per_minute, per_day=per_day)
+    used = (limits.live_per_minute(), limits.history_per_minute(), limits.per_day_used())
+    assert used == (live, history, day)
+
+
+def test_the_configured_quota_is_what_is_counted_with() -> None:
+    given = {"per_minute": 600, "per_day": 90_000, "reserve_for_live": "25%"}
+    account = AccountSettings.model_validate({"name": "main", "token": "privy_x", "quota": given})
+    assert quota.limits_of(account) == Limits(per_minute=600, per_day=90_000, reserve=0.25)
 
 
 def test_a_start_leaves_other_accounts_and_a_day_that_is_past_alone(state: State) -> None:
