@@ -11,9 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
-
 from connector import yaml_tree
 from connector.errors import Problem
 from connector.references import BadReference, mentions, resolve
@@ -21,21 +18,6 @@ from connector.yaml_tree import KeyPath, dotted
 
 SECTIONS = ("accounts", "stores")
 PREFIX = "CONNECTOR_"
-
-
-class Environment(BaseSettings):
-    """Each top-level setting can be overridden, groups as JSON that is merged into what the files say."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, hide_input_in_errors=True)
-
-    database: str | None = None
-    listen: str | None = None
-    public_url: str | None = None
-    page: dict[str, Any] | None = None
-    retention: str | None = None
-    include: list[str] | None = None
-    accounts: dict[str, dict[str, Any]] | None = None
-    stores: dict[str, dict[str, Any]] | None = None
 
 
 @dataclass
@@ -157,18 +139,18 @@ def _resolved(value: Any, path: KeyPath, sources: Sources, folder: Path) -> Any:
 
 
 def _overrides(sources: Sources) -> dict[str, Any]:
-    try:
-        return Environment().model_dump(exclude_unset=True)
-    except SettingsError as error:  # names the field, and its text is all that says so
-        wrong = {name for name in Environment.model_fields if f'"{name}"' in str(error)}
-    except ValidationError as error:
-        wrong = {str(each["loc"][0]) for each in error.errors(include_input=False)}
+    if not any(name.upper().startswith(PREFIX) for name in os.environ):
+        return {}
+    # Loaded where there is something to read: pydantic-settings takes 1.3 MB for as long as the daemon runs.
+    from connector.environment import overrides
+
+    found, wrong = overrides()
     for name in sorted(wrong):
         shape = {"include": "a list of texts", "page": "an object"}.get(
             name, "an object whose values are objects"
         )
         sources.problems.append(Problem("environment", f"{PREFIX}{name.upper()}", f"must be JSON: {shape}"))
-    return {}
+    return found
 
 
 def _included(path: Path, sources: Sources) -> list[Path]:
