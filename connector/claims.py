@@ -172,9 +172,7 @@ def recover(connection: Connection, account: str, *, now: datetime, steady: floa
     ``longest`` is the longest back-off in seconds; a later due time comes from a clock that was set back.
     """
     flying = OUTBOX.c.account == account, OUTBOX.c.claimed_at.is_not(None)
-    lost = connection.execute(
-        select(OUTBOX.c.store, OUTBOX.c.ref, OUTBOX.c.claimed_lane).where(*flying)
-    ).all()
+    lost = connection.execute(select(OUTBOX.c.store, OUTBOX.c.ref).where(*flying)).all()
     for lane, count in in_flight(connection, account).items():
         quota.spend(connection, account, lane, count, steady)
     connection.execute(

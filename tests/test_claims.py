@@ -18,7 +18,9 @@ ACTIVE = ("acme", "zeta")
 
 
 @pytest.fixture
-def state(database_url: str) -> Iterator[State]:
+def state(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[State]:
+    # Built while the module loads; built anew here, so that ``make mutants`` can change it.
+    monkeypatch.setattr(claims, "_SETTLE", claims._settle_statements())
     with open_state(database_url) as opened:
         yield opened
 
@@ -89,6 +91,61 @@ def test_each_outcome_leaves_its_state(state: State, outcome: str, left: str) ->
     assert row.reason == ("so it was" if outcome == "refused" else "")
     assert usage(state).minute == (0 if outcome == "prevented" else 1)
     assert state.do(events.timeline, "acme", "1")[-1].detail.endswith("so it was")
+
+
+@pytest.mark.parametrize("outcome", ["delivered", "later", "prevented", "refused"])
+def test_an_answer_is_about_one_order_of_one_store(state: State, outcome: str) -> None:
+    """Another store has an order of the same id, and another order of the store is in flight too."""
+    state.accept(version("1"), version("2"))
+    state.accept(version("1", order_id=10**9 + 1), store="zeta")
+    [claim] = [one for one in state.claim() if (one.store, one.ref) == ("acme", "1")]
+    before = state.row("2"), state.row("1", "zeta")
+    state.settle(claim, outcome, detail="so it was", delay=30.0)
+    assert (state.row("2"), state.row("1", "zeta")) == before
+
+
+def test_answers_that_come_together_are_all_spent_in_their_lanes(state: State) -> None:
+    state.accept(version("1"), version("2"), old("3"), old("4"), version("5"))
+    outcomes = ("delivered", "refused", "delivered", "later", "prevented")
+    answers = [
+        claims.Settled(claim=claim, outcome=outcome, detail="")
+        for claim, outcome in zip(sorted(state.claim(), key=lambda one: one.ref), outcomes, strict=True)
+    ]
+    state.do(claims.settle, "main", answers, now=NOW, steady=state.clock.steady())
+    assert (usage(state).minute, usage(state).day_live) == (4, 2)
+
+
+def test_a_delivery_notes_its_time_and_begins_the_attempts_anew(state: State) -> None:
+    state.accept(version("1"))
+    for attempt in (1, 2):
+        [claim] = state.claim()
+        assert claim.attempts == attempt
+        state.settle(claim, "later")
+    state.clock.forward(7)
+    state.settle(state.claim()[0])
+    assert (state.row("1").told_at, state.row("1").attempts) == (state.clock.now(), 0)
+
+
+def test_a_delivery_of_an_older_version_leaves_the_newer_waiting(state: State) -> None:
+    state.accept(version("1"))
+    [claim] = state.claim()
+    state.accept(version("1", total=96, changed_at=NOW))
+    state.settle(claim)
+    row = state.row("1")
+    assert (row.state, row.told_hash, row.claimed_at) == ("waiting", claim.hash, None)
+    state.settle(state.claim()[0])
+    assert (state.row("1").state, state.row("1").told_hash) == ("delivered", row.hash)
+
+
+def test_what_was_told_live_once_stays_so(state: State) -> None:
+    """Though a later ``live_from`` makes history of the order."""
+    state.accept(version("1"))
+    state.settle(state.claim()[0])
+    state.accept(version("1", total=96, changed_at=NOW))
+    [claim] = state.claim(live_from=NOW)
+    assert claim.initial_sync
+    state.settle(claim)
+    assert state.row("1").told_live is True
 
 
 def test_an_answer_that_never_came_means_maybe_stored(state: State) -> None:
