@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, select, update
+from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from connector import events, lanes, quota, stores
 from connector.outbox import OUTBOX
@@ -80,10 +80,11 @@ def claim(
     room = min(grant.live, most)
     rows = []
     if active and room > 0:
-        rows = list(connection.execute(_due(connection, account, active, "live", steady, room)))
+        due = {"account": account, "active": active, "steady": steady}
+        rows = list(connection.execute(_DUE["live"], due | {"most": room}))
         room = min(grant.history, room - len(rows))
         if room > 0:
-            rows += connection.execute(_due(connection, account, active, "history", steady, room))
+            rows += connection.execute(_DUE["history"], due | {"most": room})
     claims = [_claim(row, rules[row.store], now) for row in rows]
     if claims:
         connection.execute(
@@ -135,12 +136,7 @@ def settle(
 
 def in_flight(connection: Connection, account: str) -> dict[str, int]:
     """How many requests of each lane have no answer yet."""
-    rows = connection.execute(
-        select(OUTBOX.c.claimed_lane, func.count())
-        .where(OUTBOX.c.account == account, OUTBOX.c.claimed_at.is_not(None))
-        .group_by(OUTBOX.c.claimed_lane)
-    )
-    return {row[0]: row[1] for row in rows}
+    return {row[0]: row[1] for row in connection.execute(_IN_FLIGHT, {"account": account})}
 
 
 def any_in_flight(connection: Connection, store: str) -> bool:
@@ -151,19 +147,13 @@ def any_in_flight(connection: Connection, store: str) -> bool:
 
 def next_due(connection: Connection, account: str, active: Collection[str]) -> float | None:
     """The steady time at which the next waiting order may be tried; None when none waits."""
-    return connection.execute(
-        select(func.min(OUTBOX.c.due_at)).where(
-            OUTBOX.c.account == account, *_waiting(), OUTBOX.c.store.in_(list(active))
-        )
-    ).scalar()
+    return connection.execute(_NEXT_DUE, {"account": account, "active": list(active)}).scalar()
 
 
 def any_due(connection: Connection, account: str, active: Collection[str], steady: float) -> bool:
     """Whether an order waits that may be tried now."""
-    query = select(OUTBOX.c.ref).where(
-        OUTBOX.c.account == account, *_waiting(), OUTBOX.c.store.in_(list(active)), OUTBOX.c.due_at <= steady
-    )
-    return connection.execute(query.limit(1)).first() is not None
+    given = {"account": account, "active": list(active), "steady": steady}
+    return connection.execute(_ANY_DUE, given).first() is not None
 
 
 def recover(connection: Connection, account: str, *, now: datetime, steady: float, longest: float) -> int:
@@ -190,29 +180,6 @@ def recover(connection: Connection, account: str, *, now: datetime, steady: floa
         connection, [events.Event(now, row.store, row.ref, "sent", "unknown", detail) for row in lost]
     )
     return len(lost)
-
-
-def _waiting() -> tuple[ColumnElement[bool], ...]:
-    return OUTBOX.c.state == "waiting", OUTBOX.c.claimed_at.is_(None)
-
-
-def _due(
-    connection: Connection, account: str, active: Sequence[str], lane: str, steady: float, most: int
-) -> Select[Any]:
-    order = OUTBOX.c.placed_at.asc() if lane == "live" else OUTBOX.c.placed_at.desc()
-    query = (
-        select(OUTBOX)
-        .where(
-            OUTBOX.c.account == account,
-            OUTBOX.c.lane == lane,
-            OUTBOX.c.due_at <= steady,
-            OUTBOX.c.store.in_(active),
-            *_waiting(),
-        )
-        .order_by(order)
-        .limit(most)
-    )
-    return query.with_for_update(skip_locked=True) if connection.dialect.name == "postgresql" else query
 
 
 def _claim(row: Any, rules: SendingRules, now: datetime) -> Claim:
@@ -266,6 +233,29 @@ def _parameters(one: Settled, now: datetime, steady: float) -> dict[str, Any]:
     return values
 
 
+# Statements of each turn are built once: building one costs as much as running it.
+_IN_FLIGHT = (
+    select(OUTBOX.c.claimed_lane, func.count())
+    .where(OUTBOX.c.account == bindparam("account"), OUTBOX.c.claimed_at.is_not(None))
+    .group_by(OUTBOX.c.claimed_lane)
+)
+_WAITING = (
+    OUTBOX.c.account == bindparam("account"),
+    OUTBOX.c.state == "waiting",
+    OUTBOX.c.claimed_at.is_(None),
+    OUTBOX.c.store.in_(bindparam("active", expanding=True)),
+)
+_DUE_NOW = (*_WAITING, OUTBOX.c.due_at <= bindparam("steady"))
+_NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(*_WAITING)
+_ANY_DUE = select(OUTBOX.c.ref).where(*_DUE_NOW).limit(1)
+_DUE = {
+    lane: select(OUTBOX)
+    .where(*_DUE_NOW, OUTBOX.c.lane == lane)
+    .order_by(order)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)  # of no effect on SQLite, which has one writer
+    for lane, order in (("live", OUTBOX.c.placed_at.asc()), ("history", OUTBOX.c.placed_at.desc()))
+}
 _CLAIM = (
     update(OUTBOX)
     .where(OUTBOX.c.store == bindparam("its_store"), OUTBOX.c.ref == bindparam("its_ref"))

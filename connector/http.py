@@ -133,7 +133,7 @@ class Http:
                 try:
                     chunks: list[bytes] = []
                     size = 0
-                    async for chunk in response.aiter_bytes():
+                    async for chunk in _plain(response):
                         size += len(chunk)
                         if size > max_body:
                             raise Unavailable(
@@ -180,23 +180,36 @@ class Http:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> httpx.Request:
+        address = _address(url) if params is None else httpx.URL(_address(url), params=params)
+        own = {"Host": address.netloc.decode("ascii")}
+        if content is not None:
+            own["Content-Length"] = str(len(content))
+        # A stream, because for ``content`` httpx goes through the headers four times more.
         request = httpx.Request(
             method,
-            _address(url),
-            params=params,
-            headers=_HEADERS | dict(headers or {}),
-            content=content,
+            address,
+            headers=own | _HEADERS | dict(headers or {}),
+            stream=httpx.ByteStream(content or b""),
             extensions=self._extensions,
         )
+        request.read()
         request.headers.encoding = "ascii"  # all of them are; else each reading guesses anew
         return request
+
+
+def _plain(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body as it is meant: httpx unpacks it, at a price, only where it is packed."""
+    if "content-encoding" in response.headers:
+        return response.aiter_bytes()
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    return aiter(response.stream)
 
 
 async def _parts(response: httpx.Response) -> AsyncIterator[bytes]:
     """The body in pieces of about ``_PART`` bytes, so that each is worth a write."""
     chunks: list[bytes] = []
     size = 0
-    async for chunk in response.aiter_bytes():
+    async for chunk in _plain(response):
         chunks.append(chunk)
         size += len(chunk)
         if size >= _PART:

@@ -169,8 +169,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 def known(connection: Connection, store: str, refs: Sequence[str]) -> dict[str, Row[Any]]:
     """The rows of these orders, by ref; on PostgreSQL nobody else writes them in this transaction's time."""
-    query = select(OUTBOX).where(OUTBOX.c.store == store, OUTBOX.c.ref.in_(refs)).order_by(OUTBOX.c.ref)
-    return {row.ref: row for row in connection.execute(query.with_for_update())}
+    return {row.ref: row for row in connection.execute(_KNOWN, {"store": store, "refs": list(refs)})}
 
 
 def accept(
@@ -200,7 +199,7 @@ def accept(
     results: list[Result] = []
     unchanged = stale = waiting = 0
     for version in versions:
-        row = rows.get(version.ref)
+        row, old = rows.get(version.ref), {"old_store": store, "old_ref": version.ref}
         if row is not None and _older(version, row, now):
             stale += 1
             results.append(_result(version, "stale"))
@@ -216,11 +215,7 @@ def accept(
             if version.changed_at > row.changed_at:
                 # Else a late document from in between would be taken for news.
                 touched.append(
-                    {
-                        "old_ref": version.ref,
-                        "new_changed_at": version.changed_at,
-                        "new_fetched_at": version.fetched_at,
-                    }
+                    {"new_changed_at": version.changed_at, "new_fetched_at": version.fetched_at} | old
                 )
             continue
         values = {name: getattr(version, name) for name in _VERSION if hasattr(version, name)}
@@ -233,26 +228,16 @@ def accept(
                 values["due_since"] = row.due_since
             if row.order_id is not None and version.order_id is None:
                 values["order_id"] = row.order_id
-            newer.append({f"new_{name}": value for name, value in values.items()} | {"old_ref": version.ref})
+            newer.append({f"new_{name}": value for name, value in values.items()} | old)
         waiting += state == "waiting"
         results.append(_result(version, state))
         events.append(_event(now, store, version, state, _told(version, state)))
     if fresh:
         connection.execute(insert(OUTBOX), fresh)
     if newer:
-        connection.execute(
-            update(OUTBOX)
-            .where(OUTBOX.c.store == store, OUTBOX.c.ref == bindparam("old_ref"))
-            .values({name: bindparam(f"new_{name}") for name in _VERSION}),
-            newer,
-        )
+        connection.execute(_RENEW, newer)
     if touched:
-        connection.execute(
-            update(OUTBOX)
-            .where(OUTBOX.c.store == store, OUTBOX.c.ref == bindparam("old_ref"))
-            .values(changed_at=bindparam("new_changed_at"), fetched_at=bindparam("new_fetched_at")),
-            touched,
-        )
+        connection.execute(_TOUCH, touched)
     write_events(connection, events)
     return Accepted(
         results=results,
@@ -295,12 +280,7 @@ def _without_collisions(
     """Versions whose number belongs to another order, or is not the one the order went out with, fail."""
     numbers = [version.order_id for version in versions if version.order_id is not None]
     taken = {
-        row.order_id: row
-        for row in connection.execute(
-            select(OUTBOX.c.order_id, OUTBOX.c.store, OUTBOX.c.ref).where(
-                OUTBOX.c.account == account, OUTBOX.c.order_id.in_(numbers)
-            )
-        )
+        row.order_id: row for row in connection.execute(_NUMBERED, {"account": account, "numbers": numbers})
     }
     checked: list[Version] = []
     here: dict[int, str] = {}
@@ -364,3 +344,18 @@ def looked(connection: Connection, store: str, ref: str, steady: float) -> None:
     connection.execute(
         update(OUTBOX).where(OUTBOX.c.store == store, OUTBOX.c.ref == ref).values(looked_at=steady)
     )
+
+
+# Statements of each page are built once: building one costs as much as running it.
+_KNOWN = (
+    select(OUTBOX)
+    .where(OUTBOX.c.store == bindparam("store"), OUTBOX.c.ref.in_(bindparam("refs", expanding=True)))
+    .order_by(OUTBOX.c.ref)
+    .with_for_update()
+)
+_NUMBERED = select(OUTBOX.c.order_id, OUTBOX.c.store, OUTBOX.c.ref).where(
+    OUTBOX.c.account == bindparam("account"), OUTBOX.c.order_id.in_(bindparam("numbers", expanding=True))
+)
+_OLD = update(OUTBOX).where(OUTBOX.c.store == bindparam("old_store"), OUTBOX.c.ref == bindparam("old_ref"))
+_RENEW = _OLD.values({name: bindparam(f"new_{name}") for name in _VERSION})
+_TOUCH = _OLD.values(changed_at=bindparam("new_changed_at"), fetched_at=bindparam("new_fetched_at"))

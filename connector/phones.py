@@ -52,6 +52,8 @@ def _number(text: str, region: str) -> str | None:
         number: PhoneNumber = phonenumbers.parse(text, region or None)
     except NumberParseException:
         return None
-    if not phonenumbers.is_valid_number(number) or phonenumbers.is_alpha_number(text):
+    if not phonenumbers.is_valid_number(number):
+        return None
+    if any(map(str.isalpha, text)) and phonenumbers.is_alpha_number(text):
         return None
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)

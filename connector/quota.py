@@ -187,11 +187,7 @@ def usage(connection: Connection, account: str, in_flight: Mapping[str, int], st
     flying = sum(in_flight.values())
     left: dict[str, int] = {}
     full_until = None
-    for span, remaining, resets_at in connection.execute(
-        select(SEEN.c.span, SEEN.c.remaining, SEEN.c.resets_at)
-        .where(SEEN.c.account == account, SEEN.c.resets_at > steady)
-        .order_by(SEEN.c.resets_at)
-    ):
+    for span, remaining, resets_at in connection.execute(_LEFT, {"account": account, "steady": steady}):
         # Requests in flight may not have been counted yet when the answer was written.
         left[span] = max(0, remaining - flying)
         if left[span] == 0:
@@ -210,14 +206,8 @@ def spend(connection: Connection, account: str, lane: str, count: int, steady: f
     """Count answered requests (or ones whose answer will never come) at this moment."""
     for span, width in SLOT.items():
         slot = math.floor(steady / width)
-        key = (
-            (SLOTS.c.account == account)
-            & (SLOTS.c.span == span)
-            & (SLOTS.c.lane == lane)
-            & (SLOTS.c.slot == slot)
-        )
-        added = connection.execute(update(SLOTS).where(key).values(spent=SLOTS.c.spent + count))
-        if added.rowcount == 0:
+        key = {"its_account": account, "its_span": span, "its_lane": lane, "its_slot": slot}
+        if connection.execute(_ADD, key | {"count": count}).rowcount == 0:
             connection.execute(
                 insert(SLOTS).values(account=account, span=span, lane=lane, slot=slot, spent=count)
             )
@@ -290,6 +280,17 @@ def _first_live_slot(span: str, steady: float) -> int:
     return math.floor((steady - WINDOW[span]) / SLOT[span])
 
 
+# Built once: building a statement costs as much as running it.
+_ADD = (
+    update(SLOTS)
+    .where(*(SLOTS.c[name] == bindparam(f"its_{name}") for name in ("account", "span", "lane", "slot")))
+    .values(spent=SLOTS.c.spent + bindparam("count"))
+)
+_LEFT = (
+    select(SEEN.c.span, SEEN.c.remaining, SEEN.c.resets_at)
+    .where(SEEN.c.account == bindparam("account"), SEEN.c.resets_at > bindparam("steady"))
+    .order_by(SEEN.c.resets_at)
+)
 _SPENT = (
     select(SLOTS.c.span, SLOTS.c.lane, func.sum(SLOTS.c.spent))
     .where(

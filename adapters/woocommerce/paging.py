@@ -13,7 +13,6 @@ Measured on WooCommerce 10.5.0 under a steady writer: none of 427 orders missed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -83,7 +82,7 @@ async def poll(read: Poll, status: str, listing: Listing, clock: SiteClock) -> P
     if not answer.full:
         reached = max([cursor.at, *seen])
         return _poll_page(answer, PollCursor(at=min(reached, began)), more=False)
-    first, last = _ends([clock.span(time) for time in seen], "modified")
+    first, last = _ends(seen, clock, "modified")
     if first.start < low:
         raise Unavailable("the shop ignores modified_after; WooCommerce 5.8 or newer is needed")
     drain = _drain(last, listing) if first == last else None
@@ -110,8 +109,7 @@ async def history(read: History, listing: Listing, clock: SiteClock) -> Page:
     total = answer.total if cursor.total is None else cursor.total
     if not answer.full:
         return _history_page(answer, read, HistoryCursor(before=since, total=total))
-    oldest_first = [clock.span(time) for time in reversed(_times(answer, "date_created_gmt"))]
-    last, first = _ends(oldest_first, "date")
+    last, first = _ends(_times(answer, "date_created_gmt")[::-1], clock, "date")
     if first.end > high:
         raise Unavailable("the shop ignores the bounds of its list of orders (before, after)")
     drain = _drain(last, listing) if first == last else None
@@ -140,12 +138,18 @@ async def _drained(
     return answer, msgspec.structs.replace(drain, page=left) if left else None
 
 
-def _ends(spans: Sequence[Span], orderby: str) -> tuple[Span, Span]:
-    """The earliest and latest of spans that ought to be sorted.
+def _ends(times: list[datetime], clock: SiteClock, orderby: str) -> tuple[Span, Span]:
+    """The spans of the earliest and the latest of times that ought to be sorted, as far as spans can tell.
 
     Raises Unavailable when they are not: going on from the last row would then lose orders in silence.
     """
-    if not spans or any(a.start > b.start for a, b in pairwise(spans)):
+    if any(a > b for a, b in pairwise(times)):
+        spans = [clock.span(time) for time in times]
+        unsorted = any(a.start > b.start for a, b in pairwise(spans))
+    else:
+        spans = [clock.span(time) for time in times[:1] + times[-1:]]
+        unsorted = not spans
+    if unsorted:
         raise Unavailable(
             f"the shop does not sort its orders by time (orderby={orderby}); does a plugin interfere?"
         )

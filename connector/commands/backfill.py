@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,8 @@ from connector.shop import Shop, must_be_readable
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-FOLLOW_SECONDS = 0.5
+FOLLOW_SECONDS = (0.5, 10.0)  # between two looks, at least and at most
+LOOKING = 0.02  # between these, looking takes this part of the time: it counts every order of the span
 
 
 @click.command()
@@ -164,10 +165,11 @@ async def _follow(
         tasks = {number: bar.add_task("", total=None, tail="") for number in ours} if bar else {}
         start = app.clock.steady()
         while True:
-            known = await app.db.run(status.of_backfills, app.settings, app.clock)
+            looked_at = app.clock.steady()
+            known = await app.db.read(status.of_backfills, app.settings, app.clock)
             mine = [one for one in known if one.id in ours]
             if bar is not None:
-                now = await app.db.run(status.collect, app.settings, app.clock)
+                now = await app.db.read(status.collect, app.settings, app.clock)
                 for one in mine:
                     began.setdefault(one.id, one.delivered)
                     sent = one.delivered - began[one.id]
@@ -188,7 +190,10 @@ async def _follow(
                     err=True,
                 )
                 return 1
-            await asyncio.sleep(FOLLOW_SECONDS)
+            least, most = FOLLOW_SECONDS
+            rest = min(max(least, (app.clock.steady() - looked_at) / LOOKING), most)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), rest)
     if as_json:
         print_json(mine)
     else:

@@ -30,6 +30,7 @@ from tests.bench.programs import (
     Connector,
     Usage,
     ask,
+    bare,
     resident,
     shop,
     shopify,
@@ -96,6 +97,15 @@ def backfill(
         f"{orders} orders: the database has {states} and {kept} documents",
     )
     return used
+
+
+def yardstick(report: Report, runs: Runs) -> None:
+    """What a loop of a few lines takes here: machines differ, and this one from hour to hour."""
+    orders = 1_000 if runs.quick else 5_000
+    with shop(orders) as shop_url, sink() as sink_url:
+        used = [bare(shop_url, sink_url, runs.folder / f"bare-{n}.db") for n in range(runs.times)]
+    processor = median(one.processor for one in used) / orders * 1000
+    report.say("a bare loop on this machine: processor seconds per 1,000", processor, "to compare with")
 
 
 def repeated(report: Report, runs: Runs, name: str, orders: int, latency: float = 0.0) -> Usage:
@@ -263,6 +273,7 @@ def wait(until: Callable[[], bool], seconds: float = 30.0) -> None:
 
 
 PARTS = {
+    "bare": yardstick,
     "cost": cost,
     "shopify": bulk,
     "latency": far_away,

@@ -83,13 +83,11 @@ stores:
 
     def measure(self, *arguments: str, code: int = 0) -> Usage:
         """Run a command to its end; raises RuntimeError with its output when it exits otherwise."""
-        start = time.monotonic()
         process = self._start(arguments)
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        used = ended(process)
         if process.returncode != code:
             raise RuntimeError(f"{arguments} exited {process.returncode}: {self._log.read_text()[-2000:]}")
-        return Usage(used.ru_utime + used.ru_stime, time.monotonic() - start, used.ru_maxrss * 1024 / 1e6)
+        return used
 
     @contextmanager
     def running(self, *arguments: str) -> Iterator[int]:
@@ -110,6 +108,24 @@ stores:
         command = [sys.executable, "-m", "connector", "-c", str(self._file), *arguments]
         with self._log.open("ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRONMENT)
+
+
+def bare(shop_url: str, sink_url: str, database: Path) -> Usage:
+    """The yardstick: see ``tests.bench.bare``."""
+    command = [sys.executable, "-m", "tests.bench.bare", shop_url, sink_url, str(database)]
+    process = subprocess.Popen(command, env=ENVIRONMENT)
+    used = ended(process)
+    if process.returncode != 0:
+        raise RuntimeError(f"the bare loop exited {process.returncode}")
+    return used
+
+
+def ended(process: subprocess.Popen[bytes]) -> Usage:
+    """Wait for the end of a process that was started just now; its ``returncode`` is set."""
+    start = time.monotonic()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return Usage(used.ru_utime + used.ru_stime, time.monotonic() - start, used.ru_maxrss * 1024 / 1e6)
 
 
 @contextmanager
