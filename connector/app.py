@@ -10,7 +10,7 @@ from typing import Self
 
 from sqlalchemy import Connection
 
-from connector import claims, inbox, outbox, pauses, quota, registry, stores, subscriptions
+from connector import claims, inbox, pauses, quota, registry, stores, subscriptions
 from connector.clock import Clock
 from connector.db import Database
 from connector.delivery import BACKOFF_SECONDS, Sender
@@ -20,6 +20,7 @@ from connector.loader import Loaded
 from connector.mapping import Mapper
 from connector.order_ids import Numbering, numberings
 from connector.privy import Privy
+from connector.renumbering import renumber
 from connector.settings import AccountSettings, Settings
 from connector.shop import Shop
 
@@ -98,6 +99,7 @@ class App:
 
         def work(connection: Connection) -> None:
             steady, now = self.clock.steady(), self.clock.now()
+            renumber(connection, self.shops.values(), now, steady)
             for account in self.senders:
                 quota.recover(connection, account, steady)
                 claims.recover(connection, account, now=now, steady=steady, longest=BACKOFF_SECONDS[1])
@@ -135,8 +137,6 @@ class App:
             ]
         if problems:
             raise ConfigError(problems)
-        for name, settings in self.settings.stores.items():
-            outbox.move_account(connection, name, settings.account)
         return {
             name: stores.register(
                 connection,

@@ -15,7 +15,14 @@ from pydantic import BaseModel, SecretStr, ValidationError, create_model
 
 from connector import mistakes
 from connector.errors import ConfigError, Problem, UsageError
-from connector.settings import AccountSettings, Settings, StoreSettings, conflicts, store_model
+from connector.settings import (
+    AccountSettings,
+    Settings,
+    StoreSettings,
+    conflicts,
+    same_businesses,
+    store_model,
+)
 from connector.sources import SECTIONS, Sources, gather
 from connector.spelling import suggestion
 from connector.yaml_tree import KeyPath, dotted
@@ -112,6 +119,8 @@ def _settings(sources: Sources, now: datetime) -> Settings:
             _check_account(value.get("account"), path, accounts, sources)
         if store and model is not _AnyStore:
             good_stores[name] = store
+    for name, key, sentence in same_businesses(good_accounts):
+        sources.problem(("accounts", name, *key.split(".")), sentence)
     for name, key, sentence in conflicts(good_stores):
         sources.problem(("stores", name, *key.split(".")), sentence)
     return (settings or Settings()).model_copy(update={"accounts": good_accounts, "stores": good_stores})

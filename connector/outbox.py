@@ -332,13 +332,6 @@ def counts(connection: Connection, store: str | None = None) -> list[Row[Any]]:
     return list(connection.execute(query))
 
 
-def move_account(connection: Connection, store: str, account: str) -> None:
-    """Give a store's orders to another account; only while none of them went out."""
-    connection.execute(
-        update(OUTBOX).where(OUTBOX.c.store == store, OUTBOX.c.account != account).values(account=account)
-    )
-
-
 def looked(connection: Connection, store: str, ref: str, steady: float) -> None:
     """Note that an order was fetched on its own at this moment."""
     connection.execute(

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 from connector import outbox
 from connector.adapter import History, Page
 from connector.feeds import as_of, look, rest, take
+from connector.identity import verify
 from connector.outbox import OUTBOX
 from connector.shop import Shop
 
@@ -57,6 +58,7 @@ async def reconcile(shop: Shop, since: datetime, until: datetime, *, pace: float
     more = True
     while more:
         async with shop.lock:
+            await verify(shop)
             sent, fetched_at = shop.adapter.http.sent, shop.clock.now()
             page = await shop.page(History(since=since, until=until, cursor=cursor))
             taken = await shop.db.run(_take, shop, page, as_of(page, fetched_at))

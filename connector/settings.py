@@ -304,6 +304,26 @@ def _address(listen: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def same_businesses(accounts: dict[str, AccountSettings]) -> Iterator[tuple[str, str, str]]:
+    """(account, key, sentence) for each account that is surely the Privy business of another."""
+    seen: dict[tuple[str, str, str], str] = {}
+    for name, account in accounts.items():
+        if account.oauth is not None:
+            key, own = "oauth.client_id", account.oauth.client_id
+        elif account.token is not None:
+            key, own = "token", account.token.get_secret_value()
+        else:
+            continue
+        other = seen.setdefault((account.base_url, key, own), name)
+        if other != name:
+            yield (
+                name,
+                key,
+                f"account {other} has the same, so both are one Privy business: its budget would be spent "
+                f"twice, and orders could overwrite each other. Let the stores of both name account {other}",
+            )
+
+
 def conflicts(stores: dict[str, StoreSettings]) -> Iterator[tuple[str, str, str]]:
     """(store, key, sentence) for each store that cannot stand beside the others."""
     seen: dict[tuple[str, str, str, str], str] = {}

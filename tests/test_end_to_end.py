@@ -11,7 +11,7 @@ import pytest
 
 from connector import exact_json
 from connector.sandbox.faults import Fault
-from tests.program import STORE, a_world, later_than, until
+from tests.program import STORE, TOKEN, a_world, later_than, until
 from tests.program import World as AnyWorld
 from tests.shops.woocommerce import Key, Shop, serve
 
@@ -528,6 +528,10 @@ async def test_a_shop_that_says_another_address_sends_nothing_until_it_is_adopte
     copy = await program("sync", "--json")
     assert copy.code == 1
     assert any("adopt" in one["message"] for one in copy.json["stores"][0]["troubles"])
+    for command in (["reconcile"], ["replay", STORE, str(number)]):
+        refused = await program(*command)
+        assert (refused.code, "adopt" in refused.stderr) == (1, True)
+    assert (await program.good("status", "--json")).json["stores"][0]["waiting_live"] == 0
     checked = await program("check")
     assert checked.code == 1
     assert f"connector adopt {STORE}" in checked.stdout
@@ -557,6 +561,45 @@ async def test_another_numbering_is_refused_once_orders_went_out(world: World) -
         assert (refused.code, refused.stdout) == (2, "")
         assert f"stores.{STORE}.mapping.order_id" in refused.stderr
     assert set(world.sandbox.ledger.orders) == {number}
+
+
+async def test_orders_that_wait_are_numbered_anew_as_long_as_none_went_out(world: World) -> None:
+    program, right = world.program, TOKEN
+    program.variables["PRIVY_TOKEN"] = "privy_of_yesterday"
+    [number] = world.shop.seed(1, until="2026-03-01T00:00:00+00:00", names=["completed_card"])
+    await program("sync")
+    await program.good("reconcile", "--since", LONG_AGO)
+    program.store["mapping"]["order_id"] = {"strategy": "offset", "offset": 5000}
+    program.write()
+    program.variables["PRIVY_TOKEN"] = right
+    await program.good("sync")
+    assert set(world.sandbox.ledger.orders) == {5000 + number}
+    world.shop.edit(number, status="refunded")
+    await program.good("sync")
+    assert world.sandbox.ledger.orders[5000 + number].fields["financial_status"] == "refunded"
+    assert not world.sandbox.ledger.flows
+
+
+async def test_stores_change_places_as_long_as_none_of_their_orders_went_out(world: World) -> None:
+    """Both number their orders natively, so the numbers of the two meet while they change."""
+    program, accounts = world.program, world.program.configuration["accounts"]
+    accounts["second"] = {**accounts["main"], "token": "${SECOND}"}
+    program.variables["SECOND"] = program.variables["PRIVY_TOKEN"] = "privy_of_yesterday"
+    program.variables["SECOND"] += "_2"
+    program.configuration["stores"]["zeta"] = {**program.store, "account": "second"}
+    program.write()
+    [number] = world.shop.seed(1, until="2026-03-01T00:00:00+00:00", names=["completed_card"])
+    await program("sync")
+    await program.good("reconcile", "--since", LONG_AGO)
+    program.store["account"] = "second"
+    program.configuration["stores"]["zeta"]["account"] = "main"
+    program.write()
+    program.variables["PRIVY_TOKEN"] = TOKEN
+    await program("sync")
+    assert set(world.sandbox.ledger.orders) == {number}
+    stores = {one["name"]: one for one in (await program("status", "--json")).json["stores"]}
+    assert (stores["zeta"]["delivered"], stores["acme"]["waiting_history"]) == (1, 1)
+    assert stores["acme"]["failed"] == 0
 
 
 # Nothing leaks

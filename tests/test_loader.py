@@ -284,6 +284,21 @@ def test_two_stores_that_read_one_shop_for_one_account_are_refused(write: Write)
     )
 
 
+def test_two_accounts_that_are_one_privy_business_are_refused(write: Write) -> None:
+    again = "accounts:\n  again: {token: privy_hush}\n"
+    assert only(write(GOOD.replace("accounts:\n", again))).startswith(
+        "connector.yaml:3: accounts.main.token: account again has the same, so both are one Privy business"
+    )
+    load(write(GOOD.replace("accounts:\n", again.replace("hush", "other"))), now=NOW)
+    one = "{oauth: {client_id: app, client_secret: hush}}"
+    oauth = (
+        f"accounts:\n  one: {one}\n  two: {one}\n  sandbox: {one[:-1]}, base_url: 'http://127.0.0.1:9'}}\n"
+    )
+    assert only(write(GOOD.replace("accounts:\n", oauth))).startswith(
+        "connector.yaml:3: accounts.two.oauth.client_id: account one has the same"
+    )
+
+
 def test_an_empty_key_is_refused_wherever_it_comes_from(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:

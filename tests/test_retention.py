@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from connector import documents, events, outbox, retention
+from connector import documents, events, retention
 from tests.state import NOW, open_state, version
 
 
@@ -29,11 +29,3 @@ def test_finished_orders_lose_their_data_and_unfinished_ones_keep_theirs(databas
         assert state.do(documents.get, "acme", waits) is not None
         assert state.row(waits).body is not None
         assert state.do(events.timeline, "acme", waits)
-
-
-def test_orders_that_never_went_out_follow_their_store_to_another_account(database_url: str) -> None:
-    with open_state(database_url) as state:
-        state.accept(version("1"))
-        state.do(outbox.move_account, "acme", "other")
-        assert state.row("1").account == "other"
-        assert state.claim() == []
