@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cache, lru_cache
+from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 from urllib.parse import urlsplit
@@ -83,7 +84,7 @@ class Http:
     ) -> None:
         """``transport`` for recordings; ``read_seconds`` is the longest silence of the other side."""
         self.sent = 0  # requests so far, for whoever keeps a distance between them
-        self._transport = transport or AiohttpTransport(client=_session, verify=_trusted())
+        self._transport = transport or AiohttpTransport(client=_session, verify=_NOBODY)
         self._extensions = {
             "timeout": {"connect": CONNECT_SECONDS, "read": read_seconds, "write": read_seconds, "pool": None}
         }
@@ -238,10 +239,20 @@ def _session() -> aiohttp.ClientSession:
     )
 
 
+# Unused, as the session has its own context; without one the transport would make another: 30 ms and 1 MB.
+_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 @cache
-def _trusted() -> ssl.SSLContext:
-    """The authorities that are trusted; reading them costs 30 ms and 1 MB, so a process does it once."""
-    return httpx.create_ssl_context()
+def _trusted() -> ssl.SSLContext | bool:
+    """The authorities that are trusted: this machine's, SSL_CERT_FILE and SSL_CERT_DIR among them.
+
+    aiohttp has read them while it was imported (True). Where a machine has none, those of Mozilla.
+    """
+    places = ssl.get_default_verify_paths()
+    if places.cafile or (places.capath and any(Path(places.capath).iterdir())):
+        return True
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def refusal(reply: Reply, said: str = "") -> AuthError | Unavailable:
