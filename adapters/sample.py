@@ -29,7 +29,8 @@ from connector.adapter import (
     Traits,
     WebhookRequest,
 )
-from connector.errors import BadOrder, Forged, Unavailable
+from connector.document_fields import shaped, utc
+from connector.errors import Forged, Unavailable
 from connector.http import Reply, refusal
 from connector.order import (
     Address,
@@ -207,20 +208,12 @@ class SampleAdapter(Adapter[Credentials, NoOptions]):
 
     def parse(self, document: Document) -> Order:
         """Raises BadOrder naming the field that is not as the shop writes it."""
-        try:
-            body = msgspec.convert(document.body, _Body)
-            placed_at = (body.placed_at or body.created_at).astimezone(UTC)
-            changed_at = body.changed_at.astimezone(UTC)
-        except msgspec.ValidationError as error:
-            what, _, where = str(error).partition(" - at `$")
-            raise BadOrder(where.strip("`.") or "order", what) from None
-        except OverflowError:
-            raise BadOrder("placed_at", "the time is outside of the calendar") from None
+        body = shaped(document.body, _Body)
         return Order(
             ref=document.ref,
             number=body.number,
-            placed_at=placed_at,
-            changed_at=changed_at,
+            placed_at=utc(body.placed_at or body.created_at, "placed_at"),
+            changed_at=utc(body.changed_at, "changed_at"),
             placed=body.placed_at is not None,
             test=body.test,
             settled=body.delivery in SETTLED,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache, lru_cache
 from pathlib import Path
@@ -61,6 +61,11 @@ class Reply(msgspec.Struct, frozen=True):
         if self.body.lstrip()[:1] == b"<":
             return "an HTML page"
         return "something unreadable"
+
+    @property
+    def date(self) -> datetime | None:
+        """The other side's clock when it answered, aware UTC; None when it did not say."""
+        return _date(self.headers.get("date", ""))
 
     def retry_after(self) -> float | None:
         """The wait in seconds that the answer asks for (``Retry-After``, seconds or an HTTP date)."""
@@ -204,6 +209,14 @@ def _plain(response: httpx.Response) -> AsyncIterator[bytes]:
         return response.aiter_bytes()
     assert isinstance(response.stream, httpx.AsyncByteStream)
     return aiter(response.stream)
+
+
+@lru_cache(maxsize=8)  # the answers of one second bear the same
+def _date(header: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(header).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 async def _parts(response: httpx.Response) -> AsyncIterator[bytes]:

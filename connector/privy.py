@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,7 +22,6 @@ from connector.http import Http, Reply, refusal
 PATH = "/v1/orders/placed"
 DEADLINE = 30.0  # seconds for one call, from connecting to the last byte
 RENEW_BEFORE = 300.0  # seconds before an access token runs out
-_COUNT = re.compile("[0-9]{1,12}")
 PROBE = b'{"order_id":0}'  # has no valid field, so it can create nothing
 
 
@@ -99,7 +96,7 @@ class Privy:
             outcome = msgspec.structs.replace(outcome, detail=_without_buyer(outcome.detail, body))
         if self._client and self._renews(reply.status, token):
             outcome = Outcome(kind="later", detail="401: asking for a new access token", renew=True)
-        said_at = _date(reply.headers.get("date", ""))
+        said_at = reply.date
         now = (said_at or self._clock.now()).timestamp()
         return msgspec.structs.replace(outcome, windows=windows(reply, now), said_at=said_at)
 
@@ -162,8 +159,10 @@ class _Numbered(msgspec.Struct):
 
 def judge(reply: Reply, has_integration_token: bool, order_id: int) -> Outcome:
     """The table of answers. One that speaks of another order than ``order_id`` is none to this call."""
-    status, answer = reply.status, _json(reply)
+    status, said = reply.status, _error(reply)
+    detail = f"{status}" + (f" {said['text']}" if said else f", {reply.kind()}")
     if status in (200, 201):
+        answer = _json(reply)
         data = answer.get("data") if isinstance(answer, dict) else None
         told = data.get("order_id") if isinstance(data, dict) else None
         if str(told) == str(order_id):
@@ -172,28 +171,18 @@ def judge(reply: Reply, has_integration_token: bool, order_id: int) -> Outcome:
             detail = f"{status} with the answer to another order; does a cache interfere?"
             return Outcome(kind="later", detail=detail, maybe=True)
         return Outcome(kind="later", detail=f"{status} without Privy's JSON, {reply.kind()}", maybe=True)
-    said = _error(answer)
-    detail = f"{status}" + (f" {said}" if said else f", {reply.kind()}")
     if status in (401, 403):
         what = "the token is missing, expired or revoked" if status == 401 else "the token lacks orders_write"
         return Outcome(kind="account", detail=f"{detail}: {what}; set a new one")
     if status == 429:
         return Outcome(kind="limit", detail=detail, retry_after=reply.retry_after() or 60.0)
-    if status == 422 and has_integration_token and said and "integration" in said.lower():
+    if status == 422 and has_integration_token and said and "integration" in said["text"].lower():
         return Outcome(kind="store", detail=f"{detail}; check the store's integration_token")
     if said and 400 <= status < 500 and status not in (407, 408, 425):
         return Outcome(kind="refused", detail=detail)
     if 300 <= status < 500:
         return Outcome(kind="later", detail=f"{refusal(reply)}; check the account's base_url")
     return Outcome(kind="later", detail=detail, maybe=True, retry_after=reply.retry_after())
-
-
-@lru_cache(maxsize=8)  # the answers of one second bear the same
-def _date(header: str) -> datetime | None:
-    try:
-        return parsedate_to_datetime(header).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def windows(reply: Reply, now: float) -> tuple[RateWindow, ...]:
@@ -203,7 +192,7 @@ def windows(reply: Reply, now: float) -> tuple[RateWindow, ...]:
         values = [
             reply.headers.get(f"x-ratelimit-{part}-{span}", "") for part in ("limit", "remaining", "reset")
         ]
-        if all(map(_COUNT.fullmatch, values)):
+        if all(re.fullmatch("[0-9]{1,12}", value) for value in values):
             limit, remaining, reset = (int(value) for value in values)
             found.append(RateWindow(span=span, limit=limit, remaining=remaining, resets_in=reset - now))
     return tuple(found)
@@ -229,11 +218,12 @@ def _without_buyer(said: str, body: bytes) -> str:
     return said
 
 
-def _error(answer: Any) -> str:
-    """Privy's error envelope in words: its code and the fields named, not the values sent; empty for none."""
+def _error(reply: Reply) -> dict[str, str] | None:
+    """Privy's error envelope in words: its code and the fields named, never the values sent."""
+    answer = _json(reply)
     error = answer.get("error") if isinstance(answer, dict) else None
     if not isinstance(error, dict):
-        return ""
+        return None
     details = error.get("details")
     fields = [
         f"{detail.get('field')} {detail.get('message')}"
@@ -241,4 +231,4 @@ def _error(answer: Any) -> str:
         if isinstance(detail, dict)
     ]
     text = f"{error.get('code')}: " + ("; ".join(fields) or str(error.get("message")))
-    return text[:500]
+    return {"text": text[:500]}

@@ -138,7 +138,7 @@ async def test_a_bad_line_is_named_with_its_number_and_the_rest_goes_on(house: H
         (4, "2"),
         (6, ""),
     ]
-    assert "orders.jsonl:4: order 2: total: is no amount" in done.stderr
+    assert "orders.jsonl:4: order 2: total: is not a number" in done.stderr
     assert "orders.jsonl:2: is not JSON" in done.stderr
     listed = (await house.program.good("failed", "list", "--json")).json
     assert [one["ref"] for one in listed] == ["2"]

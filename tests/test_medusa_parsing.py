@@ -183,3 +183,8 @@ def test_what_cannot_be_is_a_bad_order_that_names_the_field(field: str, value: A
     with pytest.raises(BadOrder) as caught:
         order(document("placed_only", **{field: value}))
     assert caught.value.field.startswith(field)
+
+
+def test_a_product_beyond_any_amount_is_read_for_the_mapping_to_refuse() -> None:
+    line = {**document("placed_only")["items"][0], "unit_price": 10**14, "quantity": 10**14}
+    assert order(document("placed_only", items=[line], shipping_methods=[])).subtotal == Decimal(10**28)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 import msgspec
 
+from connector.document_fields import moment
 from connector.errors import AuthError, Unavailable
 from connector.http import Http, Reply, refusal
 from connector.order import Document
@@ -66,7 +66,7 @@ class Client:
         rows, count = body.get(kind), body.get("count")
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise Unavailable(f"the shop answered with something else than a list of {kind}", maybe_done=True)
-        return Answer(rows, count if isinstance(count, int) else len(rows), _date(reply))
+        return Answer(rows, count if isinstance(count, int) else len(rows), reply.date)
 
     async def orders(self, refs: Sequence[str]) -> list[Document]:
         """These orders, as far as the lists show them. Raises AuthError and Unavailable."""
@@ -119,17 +119,6 @@ def document(row: Any) -> Document:
     return Document(ref=ref, changed_at=changed_at, body=row)
 
 
-def moment(value: Any) -> datetime | None:
-    """A time as Medusa writes it (``2026-11-23T07:53:03.345Z``), aware UTC; None when it is none."""
-    if not isinstance(value, str) or "T" not in value:
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-        return time.astimezone(UTC) if time.tzinfo else None
-    except (ValueError, OverflowError):
-        return None
-
-
 def _objects(part: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     rows = part.get(name)
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
@@ -161,10 +150,3 @@ def _problem(reply: Reply) -> Mapping[str, Any]:
     except Unavailable:
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def _date(reply: Reply) -> datetime | None:
-    try:
-        return parsedate_to_datetime(reply.headers.get("date", "")).astimezone(UTC)
-    except ValueError:
-        return None

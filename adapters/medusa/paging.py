@@ -23,9 +23,10 @@ from typing import Any
 
 import msgspec
 
-from adapters.medusa.client import FIELDS, MOST_IDS, Client, document, moment
+from adapters.medusa.client import FIELDS, MOST_IDS, Client, document
 from connector import exact_json
 from connector.adapter import History, Page, Poll
+from connector.document_fields import moment
 from connector.errors import Unavailable
 from connector.order import Document
 

@@ -22,6 +22,7 @@ import msgspec
 from adapters.oscar.client import Client, Listed, ids_of
 from connector import exact_json
 from connector.adapter import History, Page, Poll
+from connector.document_fields import moment
 from connector.errors import Unavailable
 from connector.order import Document
 
@@ -138,15 +139,6 @@ def digest(body: Mapping[str, Any]) -> str:
     """Of all that the list shows, but for the link to pay, which may hold a token of its own."""
     shown = {name: value for name, value in body.items() if name != "payment_url"}
     return sha256(exact_json.encode(shown)).hexdigest()[:10]
-
-
-def moment(value: Any) -> datetime | None:
-    """A time as aware UTC; None when it is none."""
-    try:
-        time = datetime.fromisoformat(value)
-        return time.astimezone(UTC) if time.tzinfo is not None else None
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 async def _newest(client: Client, since: datetime, watch: int) -> list[_Row]:

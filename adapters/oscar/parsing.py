@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from adapters.oscar.client import ids_of
+from connector.amounts import PRICE_DECIMALS, amount, currency, rounded
+from connector.document_fields import shaped, utc
 from connector.errors import BadOrder
 from connector.order import (
     Address,
@@ -61,9 +63,6 @@ ORIGINS: Mapping[str, str] = {
     "shipping_address": "shipping_address",
 }
 
-_LARGEST = Decimal(10) ** 15
-_PRICE_STEP = Decimal("0.000001")
-
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -105,7 +104,7 @@ class _Body(msgspec.Struct):
     url: str
     number: str
     status: str
-    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+    currency: str
     total_incl_tax: Decimal
     total_excl_tax: Decimal
     date_placed: Time
@@ -123,25 +122,18 @@ def parse(document: Document) -> Order:
 
     Every order of Oscar is placed: it is made when the checkout is through.
     """
-    try:
-        body = msgspec.convert(document.body, _Body)
-        placed_at = body.date_placed.astimezone(UTC)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$")
-        raise BadOrder(where.strip("`.") or "order", what) from None
-    except OverflowError:
-        raise BadOrder("date_placed", "the time is outside of the calendar") from None
+    body = shaped(document.body, _Body)
     if ids_of(body.url)[-1:] != [document.ref]:
         raise BadOrder("url", "is not the address under which the shop listed the order")
-    total = _money(body.total_incl_tax, "total_incl_tax")
-    tax = total - _money(body.total_excl_tax, "total_excl_tax")
+    total = amount(body.total_incl_tax, "total_incl_tax")
+    tax = total - amount(body.total_excl_tax, "total_excl_tax")
     words = (body.status,) if body.status else ("(empty)",)
     return Order(
         ref=document.ref,
         number=body.number,
-        placed_at=placed_at,
+        placed_at=utc(body.date_placed, "date_placed"),
         changed_at=document.changed_at,
-        currency=body.currency,
+        currency=currency(body.currency, "currency"),
         total=total,
         financial=Status(value=FINANCIAL.get(body.status), words=words, origin="status"),
         fulfillment=Status(value=FULFILLMENT.get(body.status), words=words, origin="status"),
@@ -159,21 +151,13 @@ def parse(document: Document) -> Order:
     )
 
 
-def _money(amount: Decimal, field: str) -> Decimal:
-    if not amount.is_finite() or abs(amount) >= _LARGEST:
-        raise BadOrder(field, "is an impossible amount of money")
-    return amount
-
-
 def _before(line: _Line) -> Decimal:
-    return _money(line.price_excl_tax_excl_discounts, "lines[].price_excl_tax_excl_discounts")
+    return amount(line.price_excl_tax_excl_discounts, "lines[].price_excl_tax_excl_discounts")
 
 
 def _line_item(line: _Line) -> LineItem:
     whole = _before(line)
-    price = whole / line.quantity if line.quantity else whole
-    if price != price.quantize(_PRICE_STEP):
-        price = price.quantize(_PRICE_STEP)
+    price = rounded(whole / line.quantity if line.quantity else whole, PRICE_DECIMALS)
     product = "".join(ids_of(line.product)[-1:])
     return LineItem(sku=line.sku or product, quantity=line.quantity, price=price, product_id=product)
 
@@ -185,7 +169,7 @@ def _discounts(body: _Body) -> tuple[Discount, ...]:
     a strategy of 20 %).
     """
     found = [
-        Discount(one.voucher.code if one.voucher else one.name, _money(one.amount, "discounts[].amount"))
+        Discount(one.voucher.code if one.voucher else one.name, amount(one.amount, "discounts[].amount"))
         for one in (*body.voucher_discounts, *body.offer_discounts)
     ]
     return tuple(discount for discount in found if discount.amount >= 0)

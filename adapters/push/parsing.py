@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from adapters.push.configuration import Options
 from connector.adapter import StrictModel
+from connector.amounts import amount, decimals
 from connector.errors import BadOrder
 from connector.expressions import Expression, ExpressionError
 from connector.order import (
@@ -34,15 +35,6 @@ MOST_ROWS = 5000  # line items of one order
 FINANCIAL: Mapping[str, FinancialStatus] = {word.value: word for word in FinancialStatus}
 FULFILLMENT: Mapping[str, FulfillmentStatus] = {word.value: word for word in FulfillmentStatus}
 
-# Digits behind the point, where they are not two (ISO 4217, list one).
-MINOR_DIGITS: Mapping[str, int] = {
-    "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0,
-    "UGX": 0, "UYI": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
-    "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
-    "CLF": 4, "UYW": 4,
-}  # fmt: skip
-
-_AMOUNT = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?", re.ASCII)
 _UNIX = re.compile(r"\d{9,13}", re.ASCII)
 _DIGITS = re.compile(r"-?\d{1,19}", re.ASCII)
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
@@ -107,7 +99,7 @@ class Parser:
         if placed_at is None:
             raise BadOrder("placed_at", f"options.placed_at ({self._places['placed_at'].text}) finds no time")
         currency = _text("currency", self._found("currency", body)).strip().upper()
-        digits = MINOR_DIGITS.get(currency, 2) if self._minor else 0
+        digits = decimals(currency) if self._minor else 0
         lines = tuple(self._line_items(body, digits))
         subtotal = _amount("subtotal", self._found("subtotal", body), digits)
         origins = self._origins
@@ -305,21 +297,14 @@ def _amount(field: str, value: Any, digits: int) -> Decimal | None:
     """The amount in the currency's main unit; None for null and empty text. Raises BadOrder."""
     if value is None or value == "":
         return None
-    if isinstance(value, str) and _AMOUNT.fullmatch(value.strip()):
-        value = Decimal(value.strip())
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise BadOrder(field, "is no amount: a number, or one as text with a point, like 12.50")
-    amount = Decimal(value)
-    if not abs(amount) < _LARGEST_COUNT**2:
-        raise BadOrder(field, "is an impossible amount")
-    return amount.scaleb(-digits) if digits else amount
+    return amount(value, field).scaleb(-digits)
 
 
 def _needed(field: str, value: Any, digits: int) -> Decimal:
-    amount = _amount(field, value, digits)
-    if amount is None:
+    found = _amount(field, value, digits)
+    if found is None:
         raise BadOrder(field, "there is no amount")
-    return amount
+    return found
 
 
 def _flag(field: str, value: Any) -> bool | None:

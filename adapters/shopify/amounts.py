@@ -8,17 +8,18 @@ the two sums of quantities of the order do.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from adapters.shopify.fields import ZERO, Money, Part, count, part_of, rows, text
+from adapters.shopify.fields import ZERO, Money, count
+from connector.amounts import PRICE_DECIMALS, rounded
+from connector.document_fields import Part, part_of, rows_of, text
 from connector.errors import BadOrder
 from connector.order import Discount, LineItem, TaxLine
 
 ONE = Decimal(1)
-_PRICE_STEP = Decimal("0.000001")
 
 
 class Line(msgspec.Struct):
@@ -39,7 +40,7 @@ def lines_of(body: Part, money: Money) -> list[Line]:
     the returned ones are counted to the first lines that lack any.
     """
     gross = is_gross(body)
-    listed = rows(body, "lineItems", "lineItems")
+    listed = rows_of(body, "lineItems", "lineItems")
     found = [_line(row, money, gross) for row in listed]
     current = [count(row.get("currentQuantity"), "lineItems[].currentQuantity") for row in listed]
     missing = [line.quantity - left for line, left in zip(found, current, strict=True)]
@@ -66,7 +67,7 @@ def is_gross(body: Part) -> bool:
 
 def line_item(line: Line) -> LineItem:
     """The line as it is handed on, at its net price."""
-    price = line.price if line.gross == 1 else (line.price / line.gross).quantize(_PRICE_STEP, ROUND_HALF_UP)
+    price = rounded(line.price / line.gross, PRICE_DECIMALS)
     name = text(line.body.get("name"))
     return LineItem(sku=text(line.body.get("sku")) or name, quantity=line.sold, price=price, name=name)
 
@@ -123,7 +124,7 @@ def _gross(part: Part, money: Money, place: str) -> Decimal:
     """What an amount with tax is divided by: one and the rates of the taxes that were really charged."""
     rates = (
         _rate(tax, place)
-        for tax in rows(part, "taxLines", place)
+        for tax in rows_of(part, "taxLines", place)
         if money.of(tax, "priceSet", f"{place}[].priceSet")
     )
     return ONE + sum(rates, ZERO)
@@ -139,7 +140,7 @@ def _rate(tax: Part, place: str) -> Decimal:
 
 
 def _allocate(sums: dict[int, list[Any]], part: Part, divisor: Decimal, money: Money, place: str) -> None:
-    for allocation in rows(part, "discountAllocations", place):
+    for allocation in rows_of(part, "discountAllocations", place):
         application = part_of(allocation, "discountApplication", f"{place}[].discountApplication")
         index = application.get("index")
         if not isinstance(index, int):
@@ -150,5 +151,5 @@ def _allocate(sums: dict[int, list[Any]], part: Part, divisor: Decimal, money: M
 
 
 def _taxes(part: Part, money: Money, place: str) -> Iterator[tuple[str, Decimal, Decimal]]:
-    for tax in rows(part, "taxLines", place):
+    for tax in rows_of(part, "taxLines", place):
         yield text(tax.get("title")), _rate(tax, place), money.of(tax, "priceSet", f"{place}[].priceSet")

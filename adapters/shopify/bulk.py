@@ -17,11 +17,11 @@ import msgspec
 
 from adapters.shopify import paging, queries
 from adapters.shopify.client import Client
-from adapters.shopify.documents import moment
 from adapters.shopify.listing import Listing
 from adapters.shopify.paging import HistoryCursor, written
 from adapters.shopify.report import Report
 from connector.adapter import History, Page
+from connector.document_fields import moment
 from connector.errors import Unavailable
 from connector.http import refusal
 

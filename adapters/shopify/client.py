@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
@@ -167,14 +165,6 @@ class Client:
                 f"{said or 'the token is not valid'}; is the app still installed, and the token its newest?"
             )
         return refusal(reply, said)
-
-
-def date(answer: Answer) -> datetime | None:
-    """Shopify's clock when it answered, aware UTC; None when it did not say."""
-    try:
-        return parsedate_to_datetime(answer.reply.headers.get("date", "")).astimezone(UTC)
-    except ValueError:
-        return None
 
 
 def _scopes(data: Mapping[str, Any]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from adapters.shopify.fields import Part, part_of, text
+from connector.document_fields import Part, part_of, text
 from connector.order import Address, Consent, Phone
 
 _SUBSCRIBED = "SUBSCRIBED"

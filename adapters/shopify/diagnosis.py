@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.shopify import queries
 from adapters.shopify.access import is_local
-from adapters.shopify.client import Client, date
+from adapters.shopify.client import Client
 from adapters.shopify.listing import Listing
 from connector.adapter import Finding, ShopReport
 from connector.graphql import Answer
@@ -101,7 +101,7 @@ def _about_version(facts: Answer, version: str) -> Sequence[Finding]:
     if ran and ran != version:
         message = f"Shopify answers by version {ran} instead of {version}, which it no longer has; {advice}"
         return [Finding(level="warning", subject="api version", message=message)]
-    now = date(facts)
+    now = facts.reply.date
     end = datetime(int(version[:4]) + 1, int(version[5:]), 1, tzinfo=UTC)
     if now is not None and end - now < _NEAR:
         message = f"version {version} may end on {end:%Y-%m-%d}; {advice}"

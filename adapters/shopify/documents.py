@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from connector.document_fields import moment
 from connector.errors import Unavailable
 from connector.order import Document
 
@@ -25,14 +26,3 @@ def document(node: Any, lines: Sequence[Any]) -> Document:
         )
     changed_at = moment(node.get("updatedAt")) or moment(node.get("createdAt")) or _EPOCH
     return Document(ref=ref, changed_at=changed_at, body={**node, "lineItems": list(lines)})
-
-
-def moment(value: Any) -> datetime | None:
-    """A ``DateTime`` as aware UTC; None when it is not a time with its zone."""
-    if not isinstance(value, str):
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-        return time.astimezone(UTC) if time.tzinfo else None
-    except (ValueError, OverflowError):
-        return None

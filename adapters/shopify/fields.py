@@ -1,20 +1,16 @@
-"""Fields of Shopify's documents, read or refused by name: text, counts, money, parts and lists."""
+"""Fields of Shopify's documents, read or refused by name: money, statuses, counts and ids."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
+from connector.amounts import amount, decimals, rounded
+from connector.document_fields import Part, text
 from connector.errors import BadOrder
 
 ZERO = Decimal(0)
-_LARGEST = Decimal(10) ** 15
 _MOST = 10**9
-_CENT, _TENTH = Decimal("0.01"), Decimal("0.001")
-_IN_THOUSANDTHS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
-
-Part = Mapping[str, Any]
 
 
 class Money:
@@ -22,7 +18,7 @@ class Money:
 
     def __init__(self, kind: str, currency: str) -> None:
         self._kind = f"{kind}Money"
-        self._step = _TENTH if currency in _IN_THOUSANDTHS else _CENT
+        self._decimals = max(decimals(currency), 2)  # Shopify writes two where the currency has none
 
     def of(self, part: Part, name: str, place: str) -> Decimal:
         """The amount of a money bag. Raises BadOrder."""
@@ -36,38 +32,7 @@ class Money:
 
     def rounded(self, value: Decimal) -> Decimal:
         """A net amount, which division has made long, in the currency's own steps."""
-        return value if value == value.quantize(self._step) else value.quantize(self._step, ROUND_HALF_UP)
-
-
-def amount(value: Any, place: str) -> Decimal:
-    """A ``Decimal`` of Shopify's, which is text. Raises BadOrder."""
-    try:
-        found = Decimal(value) if isinstance(value, str) else None
-    except InvalidOperation:
-        found = None
-    if found is None or not found.is_finite():
-        raise BadOrder(place, "is not an amount of money")
-    if abs(found) >= _LARGEST:
-        raise BadOrder(place, "is an impossible amount of money")
-    return found
-
-
-def rows(part: Part, name: str, place: str) -> Sequence[Part]:
-    """A list of objects; none is an empty one. Raises BadOrder."""
-    found = part.get(name) or []
-    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
-        raise BadOrder(place, "is not a list of objects")
-    return found
-
-
-def part_of(part: Part, name: str, place: str = "") -> Part:
-    """An object; null is an empty one. Raises BadOrder."""
-    found = part.get(name)
-    if found is None:
-        return {}
-    if not isinstance(found, dict):
-        raise BadOrder(place or name, "is not an object")
-    return found
+        return rounded(value, self._decimals)
 
 
 def word(body: Part, name: str) -> str:
@@ -93,8 +58,3 @@ def digits(customer: Part, place: str) -> str:
     if found and not (found.isascii() and found.isdecimal()):
         raise BadOrder(place, "is not an id")
     return found
-
-
-def text(value: Any) -> str:
-    """Text without spaces around it; everything else is absence."""
-    return value.strip() if isinstance(value, str) else ""

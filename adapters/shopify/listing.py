@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from adapters.shopify import queries
-from adapters.shopify.client import Client, Cost, TooDear, date
+from adapters.shopify.client import Client, Cost, TooDear
 from adapters.shopify.documents import document
 from connector.errors import AuthError, Hidden, Unavailable
 from connector.graphql import Answer
@@ -71,7 +71,7 @@ class Listing:
             documents=[await self._whole(node, selection) for node in found.nodes],
             more=found.more,
             end=found.end,
-            date=date(answer),
+            date=answer.reply.date,
             wait=cost.wait() if cost else 0.0,
         )
 
@@ -95,7 +95,7 @@ class Listing:
             raise _withheld(answer)
         if await self._client.may("read_all_orders"):
             return None
-        now = date(answer)
+        now = answer.reply.date
         raise Hidden(
             f"Shopify does not show order {ref}; without the scope read_all_orders it shows 60 days only",
             before=now - _SHOWN if now else _NO_DATE,

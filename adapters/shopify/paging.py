@@ -19,10 +19,10 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from adapters.shopify.documents import moment
 from adapters.shopify.listing import Listing, Rows
 from connector import exact_json
 from connector.adapter import History, Page, Poll
+from connector.document_fields import moment
 from connector.order import Document
 
 OVERLAP = timedelta(minutes=10)

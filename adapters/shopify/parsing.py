@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import datetime
 
 from adapters.shopify import statuses
 from adapters.shopify.amounts import discounts, is_gross, line_item, lines_of, tax_lines
 from adapters.shopify.contacts import address, email_consent, phones_of
-from adapters.shopify.documents import moment
-from adapters.shopify.fields import ZERO, Money, Part, digits, part_of, rows, text, word
+from adapters.shopify.fields import ZERO, Money, digits, word
+from connector import amounts
+from connector.document_fields import moment_of, part_of, rows_of, text
 from connector.errors import BadOrder
 from connector.order import Document, Order
 
@@ -31,7 +30,6 @@ ORIGINS: Mapping[str, str] = {
 }
 _OF_PRESENTMENT = {**ORIGINS, "currency": "presentmentCurrencyCode"}
 _OF_CUSTOMER = {"email": "customer.defaultEmailAddress.emailAddress"}
-_CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 def parse(document: Document, kind: str) -> Order:
@@ -39,7 +37,8 @@ def parse(document: Document, kind: str) -> Order:
     body = document.body
     if body.get("legacyResourceId") != document.ref:
         raise BadOrder("legacyResourceId", "is not the id under which the shop listed the order")
-    currency = _currency(body, "currencyCode" if kind == "shop" else "presentmentCurrencyCode")
+    of_currency = "currencyCode" if kind == "shop" else "presentmentCurrencyCode"
+    currency = amounts.currency(body.get(of_currency), of_currency)
     money = Money(kind, currency)
     shipping_line = part_of(body, "shippingLine")
     lines = lines_of(body, money)
@@ -50,7 +49,7 @@ def parse(document: Document, kind: str) -> Order:
         outstanding=money.optional(body, "totalOutstandingSet") or ZERO,
     )
     fulfillment = statuses.fulfillment(
-        word(body, "displayFulfillmentStatus"), rows(body, "fulfillments", "fulfillments")
+        word(body, "displayFulfillmentStatus"), rows_of(body, "fulfillments", "fulfillments")
     )
     customer = part_of(body, "customer")
     billing, shipping = part_of(body, "billingAddress"), part_of(body, "shippingAddress")
@@ -58,10 +57,12 @@ def parse(document: Document, kind: str) -> Order:
     own_email, email = text(body.get("email")), text(known_email.get("emailAddress"))
     phones, sms_consent = phones_of(body, billing, shipping, part_of(customer, "defaultPhoneNumber"))
     origins = ORIGINS if kind == "shop" else _OF_PRESENTMENT
+    # ``processedAt`` can be set at will, and an old order would pass for new.
+    placed_at = moment_of(body, "createdAt")
     return Order(
         ref=document.ref,
         number=text(body.get("name")),
-        placed_at=_placed_at(body),
+        placed_at=placed_at,
         changed_at=document.changed_at,
         currency=currency,
         total=money.of(body, "totalPriceSet", "totalPriceSet"),
@@ -84,18 +85,3 @@ def parse(document: Document, kind: str) -> Order:
         sms_consent=sms_consent,
         origins=origins if own_email or not email else {**origins, **_OF_CUSTOMER},
     )
-
-
-def _placed_at(body: Part) -> datetime:
-    """When the order was created; ``processedAt`` can be set at will, and an old order would pass for new."""
-    placed_at = moment(body.get("createdAt"))
-    if placed_at is None:
-        raise BadOrder("createdAt", "is not a time")
-    return placed_at
-
-
-def _currency(body: Part, field: str) -> str:
-    code = body.get(field)
-    if not isinstance(code, str) or not _CURRENCY.fullmatch(code):
-        raise BadOrder(field, "is not a currency code")
-    return code

@@ -7,6 +7,7 @@ takes any channel token for its own, so each answer tells which channel it is ab
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -52,11 +53,11 @@ _LOGIN = """mutation($username: String!, $password: String!) {
 
 
 class Rows(msgspec.Struct, frozen=True):
-    """One page of orders, as bodies of documents. ``headers`` are the answer's."""
+    """One page of orders, as bodies of documents. ``date`` is the shop's clock, aware UTC."""
 
     bodies: Sequence[dict[str, Any]]
     total: int
-    headers: Mapping[str, str]
+    date: datetime | None
 
 
 class _Orders(msgspec.Struct, rename="camel"):
@@ -114,7 +115,7 @@ class Api:
         listed = shaped(answer, _Listed)
         self._same_channel(listed.active_channel)
         bodies = [_body(row, listed.global_settings) for row in listed.orders.items]
-        return Rows(bodies, listed.orders.total_items, answer.reply.headers)
+        return Rows(bodies, listed.orders.total_items, answer.reply.date)
 
     async def order(self, ref: str) -> dict[str, Any] | None:
         """One order as the body of a document; None when there is none. Raises AuthError, Unavailable."""

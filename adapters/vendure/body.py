@@ -122,7 +122,7 @@ class Body(msgspec.Struct, rename="camel"):
     state: str
     created_at: Time
     order_placed_at: Time | None
-    currency_code: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+    currency_code: str
     total_with_tax: Minor
     tax_summary: list[Tax]
     discounts: list[Reduction]

@@ -8,7 +8,6 @@ import msgspec
 
 from adapters.vendure.api import Api, shaped
 from adapters.vendure.configuration import Options
-from adapters.vendure.documents import clock
 from adapters.vendure.paging import Lists
 from adapters.vendure.statuses import FULFILLMENT
 from connector.adapter import Finding, ShopReport
@@ -48,7 +47,7 @@ async def diagnose(api: Api, lists: Lists, url: str, options: Options) -> ShopRe
     rows = await lists.newest()
     about = shaped(await api.ask(_QUERY, {}), _About)
     channel, config = about.active_channel, about.global_settings.server_config
-    time = clock(rows.headers)
+    time = rows.date
     said = f"; the shop's clock says {time:%Y-%m-%dT%H:%M:%SZ}" if time else ""
     findings = [
         Finding(level="ok", subject="orders", message=f"can be read; {rows.total} were placed so far{said}"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
+from connector.document_fields import moment
 from connector.errors import Unavailable
 from connector.order import Document
 
@@ -23,23 +23,6 @@ def document(body: dict[str, Any]) -> Document:
     if not isinstance(ref, str) or not ref:
         raise Unavailable("the shop answered nonsense: a row of its orders has no usable id", maybe_done=True)
     return Document(ref=ref, changed_at=max(_changes(body), default=_EPOCH), body=body)
-
-
-def moment(value: Any) -> datetime | None:
-    """A time as aware UTC; None when it is none."""
-    try:
-        time = datetime.fromisoformat(value)
-        return time.astimezone(UTC) if time.tzinfo is not None else None
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def clock(headers: Mapping[str, str]) -> datetime | None:
-    """The shop's clock when it answered, aware UTC; None when it did not say."""
-    try:
-        return parsedate_to_datetime(headers.get("date", "")).astimezone(UTC)
-    except ValueError:
-        return None
 
 
 def _changes(body: Mapping[str, Any]) -> Iterator[datetime]:

@@ -19,9 +19,10 @@ from typing import Any
 import msgspec
 
 from adapters.vendure.api import Api, Rows
-from adapters.vendure.documents import clock, document, moment
+from adapters.vendure.documents import document
 from connector import exact_json
 from connector.adapter import History, Page, Poll
+from connector.document_fields import moment
 
 MS = timedelta(milliseconds=1)
 # A row is dated before its transaction ends, and a placement waits for the payment's provider inside one.
@@ -70,7 +71,7 @@ class Lists:
             return _page(rows, Cursor(bound=bound, began=cursor.began, drain=rest), more=True)
         low = cursor.bound if cursor.began else cursor.bound - OVERLAP
         rows = await self._rows({name: {"after": _text(low)}}, name, "ASC")
-        began = cursor.began or clock(rows.headers) or _NO_DATE
+        began = cursor.began or rows.date or _NO_DATE
         times = _times(rows, name)
         if not self._full(rows) or not times:
             return _page(rows, Cursor(bound=min(max([cursor.bound, *times]), began)), more=False)
@@ -155,7 +156,7 @@ def _within(rows: Rows, read: History) -> Rows:
         for body in rows.bodies
         if (placed := moment(body.get("orderPlacedAt"))) is None or read.since <= placed < read.until
     ]
-    return Rows(bodies, rows.total, rows.headers)
+    return Rows(bodies, rows.total, rows.date)
 
 
 def _cursor(text: str | None, beginning: Cursor) -> Cursor:

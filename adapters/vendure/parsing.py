@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC
 from decimal import ROUND_HALF_UP, Decimal
 
 import msgspec
 
 from adapters.vendure import statuses
 from adapters.vendure.body import Body, Customer, Line, Place
+from connector.amounts import currency
+from connector.document_fields import shaped, utc
 from connector.errors import BadOrder
 from connector.order import Address, Discount, Document, LineItem, Order, Phone, TaxLine
 
@@ -39,14 +40,7 @@ def parse(document: Document) -> Order:
     ``total`` is with tax, and what was sold: see ``_sold`` and ``_taxes``. Discounts are those of what is
     left, because Vendure works them out anew when something is cancelled.
     """
-    try:
-        body = msgspec.convert(document.body, Body)
-        placed_at = (body.order_placed_at or body.created_at).astimezone(UTC)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$")
-        raise BadOrder(where.strip("`.") or "order", what) from None
-    except OverflowError:
-        raise BadOrder("orderPlacedAt", "the time is outside of the calendar") from None
+    body = shaped(document.body, Body)
     if body.id != document.ref:
         raise BadOrder("id", "is not the id under which the shop listed the order")
     total = _sold(body)
@@ -59,9 +53,9 @@ def parse(document: Document) -> Order:
     return Order(
         ref=document.ref,
         number=body.code,
-        placed_at=placed_at,
+        placed_at=utc(body.order_placed_at or body.created_at, "orderPlacedAt"),
         changed_at=document.changed_at,
-        currency=body.currency_code,
+        currency=currency(body.currency_code, "currencyCode"),
         total=body.money(total),
         financial=statuses.financial(
             body.state, total=total, settled=settled, refunded=refunded, authorized=body.paid("Authorized")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -50,19 +48,12 @@ class Answer(msgspec.Struct, frozen=True):
     """A decoded answer: ``value`` is its JSON, with fractions as Decimal."""
 
     value: Any
-    headers: httpx.Headers
+    reply: Reply
 
     def number(self, header: str) -> int | None:
         """A header that holds a count; None when absent."""
-        text = self.headers.get(header, "").strip()
+        text = self.reply.headers.get(header, "").strip()
         return int(text) if text.isdecimal() else None
-
-    def date(self) -> datetime | None:
-        """The shop's clock when it answered, aware UTC; None when it did not say."""
-        try:
-            return parsedate_to_datetime(self.headers.get("date", "")).astimezone(UTC)
-        except ValueError:
-            return None
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -126,7 +117,7 @@ class Client:
 
     def _answer(self, reply: Reply) -> Answer:
         if 200 <= reply.status < 300:
-            return Answer(decoded(reply), reply.headers)
+            return Answer(decoded(reply), reply)
         raise self._refusal(reply)
 
     def _refusal(self, reply: Reply) -> AuthError | Unavailable:

@@ -79,7 +79,7 @@ async def _optional(client: Client, path: str, params: dict[str, str]) -> Answer
 
 
 def _about_clock(site: Answer) -> Sequence[Finding]:
-    date = site.date()
+    date = site.reply.date
     facts = _object(site)
     zone = facts.get("timezone_string") or f"UTC offset {facts.get('gmt_offset', 'unknown')}"
     said = (

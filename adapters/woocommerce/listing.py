@@ -73,4 +73,4 @@ class Listing:
         rows, total = answer.value, answer.number("x-wp-total")
         # Two signs, either is enough: a host may cap per_page, another hide or falsify the total.
         full = len(rows) >= per_page or (total or 0) > len(rows)
-        return Rows(rows, full, total, answer.number("x-wp-totalpages"), answer.date())
+        return Rows(rows, full, total, answer.number("x-wp-totalpages"), answer.reply.date)

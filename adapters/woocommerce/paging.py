@@ -19,11 +19,12 @@ from typing import Any
 
 import msgspec
 
-from adapters.woocommerce.documents import document, moment
+from adapters.woocommerce.documents import document
 from adapters.woocommerce.listing import Listing, Rows
 from adapters.woocommerce.site_clock import SECOND, SiteClock, Span
 from connector import exact_json
 from connector.adapter import History, Page, Poll
+from connector.document_fields import moment
 from connector.errors import Unavailable
 
 # A row is dated when it is saved but seen once it is committed, and the web nodes' clocks differ.
@@ -157,7 +158,7 @@ def _ends(times: list[datetime], clock: SiteClock, orderby: str) -> tuple[Span, 
 
 
 def _times(answer: Rows, field: str) -> list[datetime]:
-    times = (moment(row.get(field)) for row in answer.rows if isinstance(row, dict))
+    times = (moment(row.get(field), UTC) for row in answer.rows if isinstance(row, dict))
     return [time for time in times if time is not None]
 
 
@@ -174,7 +175,7 @@ def _history_page(answer: Rows, read: History, cursor: HistoryCursor) -> Page:
     """Bounds are sent as whole seconds, and around a clock's jump: what lies outside is dropped here."""
 
     def asked_for(row: Any) -> bool:
-        placed_at = moment(row.get("date_created_gmt")) if isinstance(row, dict) else None
+        placed_at = moment(row.get("date_created_gmt"), UTC) if isinstance(row, dict) else None
         return placed_at is None or read.since <= placed_at < read.until
 
     return Page(
