@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from hashlib import sha256
+from hmac import digest
 from typing import Any
 
 import pytest
@@ -11,16 +14,37 @@ import pytest
 from adapters.oscar.paging import whole
 from adapters.shopify.documents import document
 from connector import registry
-from connector.adapter import Adapter, PushedAdapter
+from connector.adapter import (
+    PLUGIN_SIGNATURE,
+    Adapter,
+    History,
+    Notice,
+    Poll,
+    PushedAdapter,
+    WebhookRequest,
+    order_notice,
+)
+from connector.errors import Forged, Unavailable
 from connector.order import Document
 from tests.contract import AdapterContract, PlatformContract, StandIn
 from tests.shops.oscar.contract import stand_in as oscar
+from tests.state import NOW
 
 
 class TestPush(PlatformContract, platform="push"):
     def as_document(self, adapter: Adapter[Any, Any], body: dict[str, Any]) -> Document:
         assert isinstance(adapter, PushedAdapter)
         return adapter.document(body, datetime(2026, 11, 23, tzinfo=UTC))
+
+    async def test_nobody_can_be_asked_for_pushed_orders(self) -> None:
+        push = self.offline()
+        for read in (Poll(feed="orders", since=NOW, cursor=None), History(since=NOW, until=NOW, cursor=None)):
+            with pytest.raises(Unavailable, match="are pushed; there is no shop that could be read"):
+                await push.changed(read)
+        with pytest.raises(Unavailable, match="are pushed; there is no shop that could be read"):
+            await push.fetch("1")
+        with pytest.raises(Forged, match="are pushed to /orders/STORE, not to /webhooks/STORE"):
+            push.read_webhook(WebhookRequest(headers={}, body=b"{}"), ["secret"])
 
 
 class TestOscar(AdapterContract, platform="oscar"):
@@ -56,3 +80,28 @@ class TestMedusa(AdapterContract, platform="medusa"): ...
 
 def test_every_platform_is_under_contract() -> None:
     assert list(registry.platforms()) == sorted(PlatformContract.tested)
+
+
+def plugin_notice(body: bytes, *, secret: str = "s") -> Notice:
+    signature = b64encode(digest(secret.encode(), body, sha256)).decode()
+    return order_notice(WebhookRequest(headers={PLUGIN_SIGNATURE: signature}, body=body), ["s", "t"])
+
+
+def test_a_plugin_of_ours_says_which_order_to_look_at() -> None:
+    assert plugin_notice(b'{"order_id": "order_1", "event": "placed"}') == Notice(refs=("order_1",))
+    assert plugin_notice(b'{"order_id": "2"}', secret="t") == Notice(refs=("2",))
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"order_id": ""}', b'{"order_id": 7}', b'["order_id"]', b"{}", b"<html>", b""]
+)
+def test_what_a_plugin_signed_without_an_order_is_no_order(body: bytes) -> None:
+    assert plugin_notice(body) == Notice()
+
+
+def test_what_no_plugin_of_ours_signed_is_forged() -> None:
+    for headers in ({}, {PLUGIN_SIGNATURE: ""}, {PLUGIN_SIGNATURE: "XXXX"}):
+        with pytest.raises(Forged, match="is not signed with this store's webhook_secret"):
+            order_notice(WebhookRequest(headers=headers, body=b'{"order_id": "1"}'), ["s"])
+    with pytest.raises(Forged):
+        plugin_notice(b'{"order_id": "1"}', secret="u")

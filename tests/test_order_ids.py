@@ -90,6 +90,8 @@ def test_stores_of_one_account_must_keep_apart() -> None:
         claim("c", Strategy.OFFSET, 5 * 10**9),
     ]
     assert [(store, "offset: 6000000000" in text) for store, text in collisions(apart)] == [("c", True)]
+    far = [claim("a", Strategy.NATIVE), claim("b", Strategy.NATIVE), claim("c", Strategy.OFFSET, 7 * 10**9)]
+    assert [(store, "offset: 8000000000" in text) for store, text in collisions(far)] == [("b", True)]
     near = [claim("a", Strategy.NATIVE), claim("b", Strategy.OFFSET, MIN_DISTANCE - 1)]
     assert [store for store, _ in collisions(near)] == ["b"]
 
@@ -133,6 +135,19 @@ def test_each_stores_numbers_end_where_the_next_store_begins() -> None:
     with pytest.raises(BadOrder, match=f"begin at {HASH_START}"):
         two["a"].number(HASH_START - 10**9)
     assert two["a"].number(HASH_START - 10**9 - 1) == HASH_START - 1
+
+
+def test_a_store_alone_has_all_64_bits_and_no_more() -> None:
+    alone = numberings([claim("a", Strategy.OFFSET, 5)])["a"]
+    assert alone.number(MAX_ORDER_ID - 5) == MAX_ORDER_ID
+    with pytest.raises(BadOrder, match="beyond 64 bits"):
+        alone.number(MAX_ORDER_ID - 4)
+
+
+def test_a_numbering_is_made_of_what_its_store_says_and_nothing_else() -> None:
+    said = Claim(store="a", account="main", strategy=Strategy.NATIVE, offset=7, source="display_id")
+    found = numberings([said])["a"]
+    assert (found.text, found.number(1)) == ("native from display_id", 1)
 
 
 @given(

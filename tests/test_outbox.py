@@ -316,3 +316,23 @@ def test_an_order_without_its_number_is_kept_without_a_body(state: State) -> Non
     state.accept(version("2", order_id=7, rule="left-over"))
     row = state.row("2")
     assert (row.state, row.order_id, row.body, row.hash, row.rule) == ("failed", None, None, None, "")
+
+
+def test_counts_add_up_per_store_state_lane_and_rule(state: State) -> None:
+    state.accept(version("1"), version("2"), old("3"), version("4", state="skipped", rule="no-contact"))
+    state.accept(version("1", order_id=10**9 + 1), store="zeta")
+    acme = {
+        ("acme", "waiting", "live", "", 2),
+        ("acme", "waiting", "history", "", 1),
+        ("acme", "skipped", "live", "no-contact", 1),
+    }
+    assert set(map(tuple, state.do(outbox.counts, "acme"))) == acme
+    assert set(map(tuple, state.do(outbox.counts))) == acme | {("zeta", "waiting", "live", "", 1)}
+
+
+def test_an_order_that_was_fetched_on_its_own_is_noted_alone(state: State) -> None:
+    state.accept(version("1"), version("2"))
+    state.accept(version("1", order_id=10**9 + 1), store="zeta")
+    state.do(outbox.looked, "acme", "1", 7.5)
+    looked = [state.row("1").looked_at, state.row("2").looked_at, state.row("1", "zeta").looked_at]
+    assert looked == [7.5, None, None]

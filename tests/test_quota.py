@@ -343,7 +343,7 @@ def test_accounts_share_neither_spending_nor_the_word_of_privy(state: State) -> 
 
 
 def test_a_full_minute_is_looked_at_again_when_its_own_oldest_request_leaves_it(state: State) -> None:
-    state.do(quota.spend, "other", "live", 5, state.clock.steady() - 50)
+    state.do(quota.spend, "other", "live", 5, state.clock.steady() - 20)
     spend(state, "live", 10)
     frees = math.floor(state.clock.steady() / SLOT["minute"]) * SLOT["minute"] + SLOT["minute"] + MINUTE
     state.clock.forward(30)

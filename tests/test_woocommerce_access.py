@@ -305,6 +305,13 @@ def test_a_ping_is_no_order_and_needs_no_signature() -> None:
         webhooks.notice(WebhookRequest(headers={}, body=b"webhook_id=9&id=1"), [secret])
 
 
+def test_the_first_order_of_a_shop_is_one() -> None:
+    body = b'{"id":1}'
+    signature = b64encode(digest(b"s", body, sha256)).decode()
+    request = WebhookRequest(headers={"x-wc-webhook-signature": signature}, body=body)
+    assert webhooks.notice(request, ["s"]) == Notice(refs=("1",))
+
+
 def test_an_empty_secret_never_verifies() -> None:
     request, secret = delivery("empty_secret_updated")
     assert secret == ""
