@@ -22,6 +22,7 @@ from connector.http import Http, Reply, refusal
 PATH = "/v1/orders/placed"
 DEADLINE = 30.0  # seconds for one call, from connecting to the last byte
 RENEW_BEFORE = 300.0  # seconds before an access token runs out
+_COUNT = re.compile("[0-9]{1,12}")
 PROBE = b'{"order_id":0}'  # has no valid field, so it can create nothing
 
 
@@ -159,10 +160,8 @@ class _Numbered(msgspec.Struct):
 
 def judge(reply: Reply, has_integration_token: bool, order_id: int) -> Outcome:
     """The table of answers. One that speaks of another order than ``order_id`` is none to this call."""
-    status, said = reply.status, _error(reply)
-    detail = f"{status}" + (f" {said['text']}" if said else f", {reply.kind()}")
+    status, answer = reply.status, _json(reply)
     if status in (200, 201):
-        answer = _json(reply)
         data = answer.get("data") if isinstance(answer, dict) else None
         told = data.get("order_id") if isinstance(data, dict) else None
         if str(told) == str(order_id):
@@ -171,12 +170,14 @@ def judge(reply: Reply, has_integration_token: bool, order_id: int) -> Outcome:
             detail = f"{status} with the answer to another order; does a cache interfere?"
             return Outcome(kind="later", detail=detail, maybe=True)
         return Outcome(kind="later", detail=f"{status} without Privy's JSON, {reply.kind()}", maybe=True)
+    said = _error(answer)
+    detail = f"{status}" + (f" {said}" if said else f", {reply.kind()}")
     if status in (401, 403):
         what = "the token is missing, expired or revoked" if status == 401 else "the token lacks orders_write"
         return Outcome(kind="account", detail=f"{detail}: {what}; set a new one")
     if status == 429:
         return Outcome(kind="limit", detail=detail, retry_after=reply.retry_after() or 60.0)
-    if status == 422 and has_integration_token and said and "integration" in said["text"].lower():
+    if status == 422 and has_integration_token and said and "integration" in said.lower():
         return Outcome(kind="store", detail=f"{detail}; check the store's integration_token")
     if said and 400 <= status < 500 and status not in (407, 408, 425):
         return Outcome(kind="refused", detail=detail)
@@ -192,7 +193,7 @@ def windows(reply: Reply, now: float) -> tuple[RateWindow, ...]:
         values = [
             reply.headers.get(f"x-ratelimit-{part}-{span}", "") for part in ("limit", "remaining", "reset")
         ]
-        if all(re.fullmatch("[0-9]{1,12}", value) for value in values):
+        if all(map(_COUNT.fullmatch, values)):
             limit, remaining, reset = (int(value) for value in values)
             found.append(RateWindow(span=span, limit=limit, remaining=remaining, resets_in=reset - now))
     return tuple(found)
@@ -218,12 +219,11 @@ def _without_buyer(said: str, body: bytes) -> str:
     return said
 
 
-def _error(reply: Reply) -> dict[str, str] | None:
-    """Privy's error envelope in words: its code and the fields named, never the values sent."""
-    answer = _json(reply)
+def _error(answer: Any) -> str:
+    """Privy's error envelope in words: its code and the fields named, not the values sent; empty for none."""
     error = answer.get("error") if isinstance(answer, dict) else None
     if not isinstance(error, dict):
-        return None
+        return ""
     details = error.get("details")
     fields = [
         f"{detail.get('field')} {detail.get('message')}"
@@ -231,4 +231,4 @@ def _error(reply: Reply) -> dict[str, str] | None:
         if isinstance(detail, dict)
     ]
     text = f"{error.get('code')}: " + ("; ".join(fields) or str(error.get("message")))
-    return {"text": text[:500]}
+    return text[:500]
