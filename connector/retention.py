@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import structlog
 from sqlalchemy import Connection, delete, exists, or_, update
 
+from connector.db import Database
 from connector.documents import DOCUMENTS
+from connector.errors import StateError
 from connector.events import EVENTS
 from connector.inbox import INBOX, LOOK, NOTE
 from connector.outbox import OUTBOX
+
+log = structlog.get_logger()
+
+
+async def retain(db: Database, limit: datetime) -> None:
+    """Drop what is older than ``limit`` (aware UTC), and leave no bytes of it in the database's files."""
+    if await db.run(drop, limit):
+        try:
+            await db.scrub()
+        except StateError as error:
+            log.warning("database.scrub_waits", error=str(error))  # the log empties itself later
 
 
 def drop(connection: Connection, limit: datetime) -> int:

@@ -331,5 +331,4 @@ class Timetable:
             await asyncio.sleep(READ_AGAIN)
 
     async def _retain(self) -> None:
-        limit = self._app.clock.now() - self._app.settings.retention
-        await self._app.db.run(retention.drop, limit)
+        await retention.retain(self._app.db, self._app.clock.now() - self._app.settings.retention)

@@ -605,6 +605,23 @@ async def test_stores_change_places_as_long_as_none_of_their_orders_went_out(wor
 # Nothing leaks
 
 
+async def test_rounds_for_cron_keep_buyers_data_no_longer_than_retention_says(world: World) -> None:
+    program = world.program
+    [number] = world.shop.seed(1, until="2026-03-01T00:00:00+00:00", names=["completed_card"])
+    email = world.shop.order(number)["billing"]["email"].encode()
+    await program.good("reconcile", "--since", LONG_AGO)
+    await program.good("sync")
+
+    def held() -> bytes:
+        return b"".join(path.read_bytes() for path in program.folder.glob("connector.db*"))
+
+    assert email in held()
+    program.configuration["retention"] = "0s"
+    program.write()
+    await program.good("sync")
+    assert email not in held()
+
+
 async def test_nothing_secret_or_personal_is_printed_or_logged(world: World) -> None:
     program, shop = world.program, world.shop
     person = {

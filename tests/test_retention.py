@@ -29,3 +29,21 @@ def test_finished_orders_lose_their_data_and_unfinished_ones_keep_theirs(databas
         assert state.do(documents.get, "acme", waits) is not None
         assert state.row(waits).body is not None
         assert state.do(events.timeline, "acme", waits)
+
+
+async def test_what_retention_drops_is_in_no_file_of_the_database(sqlite_url: str) -> None:
+    with open_state(sqlite_url) as state:
+        state.accept(version("1"))
+        state.do(documents.keep, [documents.Kept("acme", "1", NOW, NOW, "poll", False, b"planted document")])
+        state.settle(state.claim()[0])
+        path = state.db.path
+        assert path is not None
+
+        def held() -> bytes:
+            return b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
+
+        assert b"planted document" in held()
+        assert b"ann@shop.example" in held()
+        await retention.retain(state.db, NOW + timedelta(days=30))
+        assert b"planted document" not in held()
+        assert b"ann@shop.example" not in held()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from connector import pauses, status
+from connector import pauses, retention, status
 from connector.app import App
 from connector.commands.frame import as_json_option, print_json, with_app
 from connector.commands.status import show
@@ -28,8 +28,8 @@ from connector.ownership import daemon_lock
 def sync(config: Path | None, names: tuple[str, ...], seconds: float, as_json: bool) -> None:
     """One round of polling and delivering, then exit: for cron.
 
-    What the quota does not allow within --seconds waits for the next round. Exits 1 when a shop or Privy
-    could not be reached, or orders failed.
+    What the quota does not allow within --seconds waits for the next round; what `retention` keeps no longer
+    is dropped. Exits 1 when a shop or Privy could not be reached, or orders failed.
     """
     now = with_app(config, lambda app: _round(app, names, seconds))
     print_json(now) if as_json else show(now)
@@ -45,6 +45,7 @@ async def _round(app: App, names: tuple[str, ...], seconds: float) -> status.Sta
         await asyncio.gather(*(poll(shop) for shop in shops if not shop.pushed))
         accounts = {shop.account for shop in shops}
         await asyncio.gather(*(_deliver(app, account, seconds) for account in accounts))
+        await retention.retain(app.db, app.clock.now() - app.settings.retention)
     return await app.db.run(status.collect, app.settings, app.clock)
 
 
