@@ -86,7 +86,9 @@ class Daemon:
             timetable = Timetable(app)
             timetable.start()
             where = {"listen": front.url} if front else {}
-            gc.freeze()  # what was loaded by now stays; the collector need not walk it for every page read
+            # A page of orders makes thousands of objects, and none of them in a circle.
+            gc.set_threshold(10_000)
+            gc.freeze()  # what was loaded by now stays; the collector need not walk it
             log.info("daemon.started", stores=len(app.shops), accounts=len(app.senders), **where)
             self.started.set()
             following: App | None = None
