@@ -248,8 +248,12 @@ _WAITING = (
 _DUE_NOW = (*_WAITING, OUTBOX.c.due_at <= bindparam("steady"))
 _NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(*_WAITING)
 _ANY_DUE = select(OUTBOX.c.ref).where(*_DUE_NOW).limit(1)
+_TAKEN = (
+    *("store", "ref", "order_id", "body", "hash", "lane", "attempts", "maybe", "told_live"),
+    *("placed_at", "changed_at", "first_seen_at", "due_since", "addresses", "told_addresses"),
+)
 _DUE = {
-    lane: select(OUTBOX)
+    lane: select(*(OUTBOX.c[name] for name in _TAKEN))
     .where(*_DUE_NOW, OUTBOX.c.lane == lane)
     .order_by(order)
     .limit(bindparam("most"))

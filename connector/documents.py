@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -61,11 +61,13 @@ def pack(body: dict[str, Any]) -> bytes:
     return zlib.compress(exact_json.encode(body), 1)
 
 
-def keep(connection: Connection, kept: Sequence[Kept]) -> None:
-    """Store documents over older ones of the same orders."""
+def keep(connection: Connection, kept: Sequence[Kept], seen: Container[str]) -> None:
+    """Store documents over older ones of the same orders; ``seen`` are the refs that may have one."""
     if not kept:
         return
-    connection.execute(_DROP_OLDER, [{"its_store": one.store, "its_ref": one.ref} for one in kept])
+    older = [{"its_store": one.store, "its_ref": one.ref} for one in kept if one.ref in seen]
+    if older:
+        connection.execute(_DROP_OLDER, older)
     connection.execute(insert(DOCUMENTS), [msgspec.structs.asdict(one) for one in kept])
 
 

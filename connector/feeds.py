@@ -189,6 +189,7 @@ def take(
             for ref, document in newest.items()
             if ref in changed
         ],
+        rows,
     )
     return accepted
 

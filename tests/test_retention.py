@@ -13,7 +13,7 @@ def test_finished_orders_lose_their_data_and_unfinished_ones_keep_theirs(databas
         told, waits = "1", "2"
         state.accept(version(told), version(waits))
         kept = [documents.Kept("acme", ref, NOW, NOW, "poll", False, b"x") for ref in (told, waits)]
-        state.do(documents.keep, kept)
+        state.do(documents.keep, kept, ())
         claims = {claim.ref: claim for claim in state.claim()}
         state.settle(claims[told])
         state.settle(claims[waits], "later")
@@ -34,7 +34,9 @@ def test_finished_orders_lose_their_data_and_unfinished_ones_keep_theirs(databas
 async def test_what_retention_drops_is_in_no_file_of_the_database(sqlite_url: str) -> None:
     with open_state(sqlite_url) as state:
         state.accept(version("1"))
-        state.do(documents.keep, [documents.Kept("acme", "1", NOW, NOW, "poll", False, b"planted document")])
+        state.do(
+            documents.keep, [documents.Kept("acme", "1", NOW, NOW, "poll", False, b"planted document")], ()
+        )
         state.settle(state.claim()[0])
         path = state.db.path
         assert path is not None
