@@ -67,6 +67,7 @@ class App:
                 facts=facts[name],
                 db=self.db,
                 clock=self.clock,
+                configured=self.settings.stores.keys(),
                 wake=partial(self.wake, settings.account),
             )
         for name, account in self.settings.accounts.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,10 @@ from connector.stores import StoreFacts
 
 @dataclass(kw_only=True)
 class Shop:
-    """``wake`` is called when something new waits to be sent; ``lock`` keeps readings of the shop apart."""
+    """``wake`` is called when something new waits to be sent; ``lock`` keeps readings of the shop apart.
+
+    ``configured`` are the names of all stores of the configuration.
+    """
 
     name: str
     account: str
@@ -28,6 +31,7 @@ class Shop:
     facts: StoreFacts
     db: Database
     clock: Clock
+    configured: Collection[str] = ()
     wake: Callable[[], None] = lambda: None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     verified_at: float | None = None

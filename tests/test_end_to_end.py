@@ -602,6 +602,32 @@ async def test_stores_change_places_as_long_as_none_of_their_orders_went_out(wor
     assert stores["acme"]["failed"] == 0
 
 
+async def test_a_store_that_was_renamed_sends_nothing_until_that_is_meant(world: World) -> None:
+    """Hashed numbers are made of the store's name: each order would be a new one, and write to its buyer."""
+    program, shop = world.program, world.shop
+    shop.home = "https://shop.acme.example"
+    program.store["mapping"]["order_id"] = {"strategy": "hash"}
+    program.store["live_from"] = "2026-01-01T00:00:00Z"
+    program.write()
+    shop.seed(2, until="2026-03-01T00:00:00+00:00", names=["completed_card"])
+    await program.good("sync")
+    told = len(world.sandbox.ledger.flows)
+    assert told
+    stores = program.configuration["stores"]
+    stores["renamed"] = stores.pop(STORE)
+    program.write()
+    refused = await program("sync", "--json")
+    assert refused.code == 1
+    said = refused.json["stores"][0]["troubles"][0]["message"]
+    assert f"is known as store {STORE} already" in said
+    assert "connector adopt renamed" in said
+    assert len(world.sandbox.ledger.flows) == told
+    stores[STORE] = stores.pop("renamed")
+    program.write()
+    await program.good("sync")
+    assert len(world.sandbox.ledger.flows) == told
+
+
 # Nothing leaks
 
 

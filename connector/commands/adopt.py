@@ -15,7 +15,10 @@ from connector.commands.frame import with_app
 @click.argument("store")
 @click.pass_obj
 def adopt(config: Path | None, store: str) -> None:
-    """Accept that STORE's shop now says another address: a move, not a staging copy."""
+    """Accept that STORE's shop now says another address: a move, not a staging copy.
+
+    Or that STORE is a new store for a shop that was read under another name.
+    """
 
     async def work(app: App) -> str:
         return await identity.adopt(app.shop(store))
