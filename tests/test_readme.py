@@ -24,6 +24,13 @@ def test_every_file_that_it_names_exists(path: str) -> None:
     assert (ROOT / path).exists()
 
 
+@pytest.mark.parametrize(("path", "name"), re.findall(r"`(tests/\w+\.py)::(\w+)`", README))
+def test_every_test_that_holds_a_promise_exists(path: str, name: str) -> None:
+    assert re.search(
+        rf"^((async )?def {name}\(|class {name}\b|{name} = )", (ROOT / path).read_text(), re.MULTILINE
+    )
+
+
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_every_command_stands_in_it_and_can_be_loaded(command: str) -> None:
     assert re.search(rf"`{command}\b", README)
