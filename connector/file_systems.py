@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 from connector.errors import StateError
@@ -26,6 +27,8 @@ def file_system(path: Path) -> str:
     The kernel is asked for the mount of the opened path, so links, bind mounts and mounts over one another
     are as they are. (proc(5): ``mnt_id`` in fdinfo is the first field of a line in mountinfo.)
     """
+    if sys.platform != "linux":
+        return ""
     try:
         descriptor = os.open(path, os.O_PATH)
         try:
