@@ -631,21 +631,33 @@ async def test_a_store_that_was_renamed_sends_nothing_until_that_is_meant(world:
 # Nothing leaks
 
 
+def held(folder: Path) -> bytes:
+    """All that the files of the database hold, its write-ahead log included."""
+    return b"".join(path.read_bytes() for path in folder.glob("connector.db*"))
+
+
+async def test_forget_beside_a_running_daemon_leaves_no_bytes_of_the_buyer_either(world: World) -> None:
+    program = world.program
+    numbers = world.shop.seed(3, until="2026-03-01T00:00:00+00:00", names=["completed_card"])
+    world.shop.edit(numbers[1], billing={"email": "planted.buyer@example.com", "last_name": "Plantedname"})
+    async with program.daemon():
+        await program.good("backfill", "--since", LONG_AGO)
+        assert b"planted.buyer@example.com" in held(program.folder)
+        await program.good("forget", "planted.buyer@example.com")
+        assert b"lanted" not in held(program.folder)
+
+
 async def test_rounds_for_cron_keep_buyers_data_no_longer_than_retention_says(world: World) -> None:
     program = world.program
     [number] = world.shop.seed(1, until="2026-03-01T00:00:00+00:00", names=["completed_card"])
     email = world.shop.order(number)["billing"]["email"].encode()
     await program.good("reconcile", "--since", LONG_AGO)
     await program.good("sync")
-
-    def held() -> bytes:
-        return b"".join(path.read_bytes() for path in program.folder.glob("connector.db*"))
-
-    assert email in held()
+    assert email in held(program.folder)
     program.configuration["retention"] = "0s"
     program.write()
     await program.good("sync")
-    assert email not in held()
+    assert email not in held(program.folder)
 
 
 async def test_nothing_secret_or_personal_is_printed_or_logged(world: World) -> None:
