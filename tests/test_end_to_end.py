@@ -11,7 +11,8 @@ import pytest
 
 from connector import exact_json
 from connector.sandbox.faults import Fault
-from tests.program import STORE, TOKEN, a_world, later_than, until
+from tests.privy import running_sandbox
+from tests.program import STORE, TOKEN, Program, a_world, later_than, until
 from tests.program import World as AnyWorld
 from tests.shops.woocommerce import Key, Shop, serve
 
@@ -91,6 +92,18 @@ async def test_check_tells_a_refused_token(world: World) -> None:
     world.program.variables["PRIVY_TOKEN"] = "privy_planted_wrong"
     await _check_says(world, "account main", "token")
     assert "privy_planted_wrong" not in world.program.printed()
+
+
+async def test_check_keeps_to_the_budget_too(shop: Shop, shop_url: str, tmp_path: Path) -> None:
+    async with running_sandbox(per_minute=3, per_day=None, token=TOKEN) as sandbox:
+        program = Program(tmp_path, shop=shop_url, privy=sandbox.base_url, token=TOKEN)
+        program.configuration["accounts"]["main"]["quota"]["per_minute"] = 3
+        program.write()
+        checks = [await program("check", "--json") for _ in range(4)]
+        said = [[one for one in check.json if one["subject"] == "account main"] for check in checks]
+        assert [one[0]["level"] for one in said] == ["ok", "ok", "warning", "warning"]
+        assert "was not asked" in said[2][0]["message"]
+        assert [arrival.status for arrival in sandbox.arrivals] == [422, 422]
 
 
 async def test_check_tells_an_unreachable_shop(world: World, free_port: int) -> None:

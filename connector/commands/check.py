@@ -10,8 +10,9 @@ from pathlib import Path
 
 import click
 import msgspec
+from sqlalchemy import Connection
 
-from connector import quota, status, subscriptions
+from connector import claims, quota, status, subscriptions
 from connector.app import App, numbering_of
 from connector.commands.frame import as_json_option, load, print_json
 from connector.delivery import Sender
@@ -90,9 +91,12 @@ async def _account(app: App, sender: Sender) -> Iterable[Line]:
     said_at: datetime | None = None
     tokens = {token: store for store, token in sender.tokens.items()} or {None: ""}
     for token, store in tokens.items():
+        if not await app.db.run(_afford, sender, app.clock.steady()):
+            message = "the budget of this minute or day is used up, so Privy was not asked; try again later"
+            lines.append(Line(level="warning", subject=subject, message=message))
+            break
         outcome = await sender.privy.probe(token)
-        now, steady = app.clock.now(), app.clock.steady()
-        await app.db.run(quota.spend, sender.account, "live", 1, steady)
+        now = app.clock.now()
         said_at = outcome.said_at or said_at
         if outcome.kind == "refused":
             what = "Privy takes the token"
@@ -113,6 +117,15 @@ async def _account(app: App, sender: Sender) -> Iterable[Line]:
             message = f"quota.per_{span} is {configured}, but Privy allows {limit}; lower it"
             lines.append(Line(level="warning", subject=subject, message=message))
     return lines
+
+
+def _afford(connection: Connection, sender: Sender, steady: float) -> bool:
+    """Spend one request before it leaves, if the account's budget has room for it."""
+    account, flying = sender.account, claims.in_flight(connection, sender.account)
+    room = quota.grant(connection, account, sender.limits, flying, steady, sender.pacer).live
+    if room:
+        quota.spend(connection, account, "live", 1, steady)
+    return room > 0
 
 
 async def _shop(app: App, shop: Shop) -> list[Line]:
