@@ -83,6 +83,37 @@ async def test_a_cart_paid_long_after_its_last_edit_is_found_by_the_feed_of_plac
     assert cart in (await polled(adapter, "placed", placements))[0]
 
 
+async def test_orders_placed_and_changed_in_another_order_than_their_ids_are_all_read(
+    stand: VendureStandIn, shop: Shop, http: Http
+) -> None:
+    adapter = reader(stand, http, page_size=10)
+    refs = stand.place(45)
+    times = [shop.orders[ref].times for ref in refs]
+    for number, ref in enumerate(refs):
+        shop.orders[ref].times = times[number * 7 % len(refs)]
+    for feed in adapter.feeds:
+        assert {*(await polled(adapter, feed))[0]} == {*refs}
+    until = datetime.now(UTC) + timedelta(minutes=1)
+    page = await adapter.changed(History(since=until - YEAR, until=until))
+    found = [document.ref for document in page.documents]
+    while page.more:
+        page = await adapter.changed(History(since=until - YEAR, until=until, cursor=page.cursor))
+        found += [document.ref for document in page.documents]
+    assert {*found} == {*refs}
+
+
+async def test_a_list_that_is_not_sorted_as_asked_is_no_list(
+    stand: VendureStandIn, shop: Shop, http: Http
+) -> None:
+    refs = stand.place(3)
+    shop.orders[refs[0]] = shop.orders.pop(refs[0])
+    shop.sorts = False
+    until = datetime.now(UTC) + timedelta(minutes=1)
+    adapter = reader(stand, http)
+    for read in (Poll(feed="orders", since=until - YEAR), History(since=until - YEAR, until=until)):
+        assert "does not sort" in str(await refused(adapter.changed(read)))
+
+
 async def test_carts_and_drafts_are_not_asked_for(stand: VendureStandIn, shop: Shop, http: Http) -> None:
     adapter = reader(stand, http)
     for sample in ("cart_adding_items", "cart_arranging_payment"):

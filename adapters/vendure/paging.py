@@ -7,6 +7,9 @@ they cannot be compared. So rows of the last millisecond are read again, and whe
 page it is *drained*: asked for as a closed window, by page, the last page first. Rows can only leave it (by
 an edit, which the poll meets later), and then what follows moves to a page still to be read.
 
+A list is sorted by one key. Of two, Vendure sorts by the one that its schema names first: with ``updatedAt``
+and ``id``, in whichever order they are sent, by the id (seen); going on from the last row would skip orders.
+
 All seen on Vendure 3.7.3. Carts and drafts, which have no ``orderPlacedAt``, are not asked for.
 """
 
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -23,6 +27,7 @@ from adapters.vendure.documents import document
 from connector import exact_json
 from connector.adapter import History, Page, Poll
 from connector.document_fields import moment
+from connector.errors import Unavailable
 
 MS = timedelta(milliseconds=1)
 # A row is dated before its transaction ends, and a placement waits for the payment's provider inside one.
@@ -70,9 +75,9 @@ class Lists:
             bound = cursor.bound if rest else cursor.drain.at + MS
             return _page(rows, Cursor(bound=bound, began=cursor.began, drain=rest), more=True)
         low = cursor.bound if cursor.began else cursor.bound - OVERLAP
-        rows = await self._rows({name: {"after": _text(low)}}, name, "ASC")
+        rows = await self._rows({name: {"after": _text(low)}}, {name: "ASC"})
         began = cursor.began or rows.date or _NO_DATE
-        times = _times(rows, name)
+        times = _sorted(_times(rows, name), name)
         if not self._full(rows) or not times:
             return _page(rows, Cursor(bound=min(max([cursor.bound, *times]), began)), more=False)
         bound = times[-1] - MS
@@ -90,11 +95,10 @@ class Lists:
             following = Cursor(bound=bound, total=cursor.total, drain=rest)
             return _page(_within(rows, read), following, more=True)
         span = {"after": _text(_floor(read.since) - MS)}
-        rows = await self._rows(
-            {"_and": [{name: span}, {name: {"before": _text(cursor.bound)}}]}, name, "DESC"
-        )
+        bounds = {"_and": [{name: span}, {name: {"before": _text(cursor.bound)}}]}
+        rows = await self._rows(bounds, {name: "DESC"})
         total = rows.total if cursor.total is None else cursor.total
-        times = _times(rows, name)
+        times = _sorted(_times(rows, name)[::-1], name)[::-1]
         following = Cursor(bound=cursor.bound, total=total)
         full = self._full(rows) and bool(times)
         if full:
@@ -105,31 +109,31 @@ class Lists:
 
     async def some(self, refs: list[str]) -> Rows:
         """The orders with these ids."""
-        return await self._rows({"id": {"in": refs}}, "orderPlacedAt", "ASC", size=len(refs))
+        return await self._rows({"id": {"in": refs}}, {"id": "ASC"}, size=len(refs))
 
     async def newest(self) -> Rows:
         """One order, as a poll reads it."""
-        return await self._rows({}, "orderPlacedAt", "DESC", size=1)
+        return await self._rows({}, {"orderPlacedAt": "DESC"}, size=1)
 
     async def _drained(self, drain: Drain, name: str) -> tuple[Rows, Drain | None]:
         """One page of a closed window and what is left of it."""
         window = {name: {"between": {"start": _text(drain.at), "end": _text(drain.at + MS)}}}
         skip = drain.left or 0
-        rows = await self._rows(window, name, "ASC", skip=skip)
+        rows = await self._rows(window, {"id": "ASC"}, skip=skip)
         left = skip - self._size
         if drain.left is None:  # page one is read again at the end: rows may have moved to it meanwhile
             left = (rows.total - 1) // self._size * self._size or left
         return rows, Drain(drain.at, left) if left >= 0 else None
 
     async def _rows(
-        self, wanted: Mapping[str, Any], name: str, order: str, *, size: int = 0, skip: int = 0
+        self, wanted: Mapping[str, Any], sort: Mapping[str, str], *, size: int = 0, skip: int = 0
     ) -> Rows:
         placed = {"orderPlacedAt": {"isNull": False}}
         conditions = [placed, {"type": {"in": self._types}}, *([wanted] if wanted else [])]
         return await self._api.orders(
             {
                 "filter": {"_and": conditions},
-                "sort": {name: order, "id": order},
+                "sort": sort,
                 "take": size or self._size,
                 "skip": skip,
             }
@@ -165,6 +169,13 @@ def _cursor(text: str | None, beginning: Cursor) -> Cursor:
 
 def _times(rows: Rows, name: str) -> list[datetime]:
     return [time for body in rows.bodies if (time := moment(body.get(name))) is not None]
+
+
+def _sorted(times: list[datetime], name: str) -> list[datetime]:
+    """Raises Unavailable unless they ascend: else going on from the last would lose some in silence."""
+    if any(earlier > later for earlier, later in pairwise(times)):
+        raise Unavailable(f"the shop does not sort its orders by {name}", maybe_done=True)
+    return times
 
 
 def _floor(time: datetime) -> datetime:

@@ -53,8 +53,8 @@ def application(shop: Shop) -> Starlette:
         values = get_variable_values(SCHEMA, operation.variable_definitions or (), variables)
         if isinstance(values, list):
             return _answer({"errors": [_error(error.message, "BAD_USER_INPUT") for error in values]})
-        # As they were sent: coerced, the keys of ``sort`` would come in the schema's order.
-        return _resolved(shop, request, operation.selection_set, variables)
+        # Coerced, the keys of ``sort`` come in the schema's order: a real Vendure sorts by that.
+        return _resolved(shop, request, operation.selection_set, values.coerced)
 
     return Starlette(routes=[Route("/admin-api", endpoint, methods=["POST"])])
 
@@ -116,7 +116,8 @@ def _orders(shop: Shop, options: Mapping[str, Any]) -> Mapping[str, Any]:
     if take > MOST:
         raise GraphQLError(f"Cannot take more than {MOST} results from a list query")
     found = [one for one in shop.orders.values() if _matches(one, options.get("filter") or {})]
-    for name, direction in reversed((options.get("sort") or {"id": "ASC"}).items()):
+    sort = (options.get("sort") or {"id": "ASC"}) if shop.sorts else {}
+    for name, direction in reversed(sort.items()):
         found.sort(key=lambda one: _sort_key(one, name), reverse=str(direction) == "DESC")
     skip = options.get("skip") or 0
     return {"totalItems": len(found), "items": [one.shown() for one in found[skip : skip + take]]}

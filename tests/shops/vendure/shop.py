@@ -30,12 +30,16 @@ class Stored:
 
 @dataclass
 class Shop:
-    """``orders`` by their ids. ``channels`` are tokens; the first is the default channel's."""
+    """``orders`` by their ids. ``channels`` are tokens; the first is the default channel's.
+
+    With ``sorts`` off, lists come in whatever order: no real one was seen to do so.
+    """
 
     key: str = "key:secret"
     login: tuple[str, str] = ("admin", "open sesame")
     channels: list[str] = field(default_factory=lambda: ["default-channel-token"])
     precision: int = 2
+    sorts: bool = True
     orders: dict[str, Stored] = field(default_factory=dict)
     sessions: set[str] = field(default_factory=set)
     requests: list[Mapping[str, Any]] = field(default_factory=list)
