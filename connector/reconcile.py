@@ -52,6 +52,23 @@ async def reconcile(shop: Shop, since: datetime, until: datetime, *, pace: float
     ``pace`` is the pause in seconds between requests to the shop. Raises AuthError and Unavailable; what
     was read until then is kept.
     """
+    async with shop.rereading:
+        return await _reconcile(shop, since, until, pace)
+
+
+async def look_at_open(shop: Shop, since: datetime, requests: int, *, pace: float = 0.0) -> int:
+    """Fetch orders again that are not yet in an end state, the longest unseen first.
+
+    As many as the shop gives for so many requests. ``pace`` is the pause in seconds between them. Returns
+    how many orders were looked at. Raises AuthError and Unavailable.
+    """
+    async with shop.rereading:
+        refs = await shop.db.run(_open, shop.name, since, requests * shop.adapter.batch)
+        await look(shop, refs, "reconcile", pace=pace)
+    return len(refs)
+
+
+async def _reconcile(shop: Shop, since: datetime, until: datetime, pace: float) -> Sum:
     listed: set[str] = set()
     brought_in = 0
     cursor: str | None = None
@@ -66,22 +83,10 @@ async def reconcile(shop: Shop, since: datetime, until: datetime, *, pace: float
         brought_in += len(taken.changed)
         listed.update(document.ref for document in page.documents)
         cursor, more = page.cursor, page.more
-        if more:
-            await rest(shop, sent, pace, page.wait)
+        await rest(shop, sent, pace, page.wait)
     gone = await shop.db.run(_unlisted, shop.name, since, until, listed)
     await look(shop, gone, "reconcile", pace=pace)
     return await shop.db.run(_sum, shop.name, since, until, listed, brought_in, len(gone))
-
-
-async def look_at_open(shop: Shop, since: datetime, requests: int, *, pace: float = 0.0) -> int:
-    """Fetch orders again that are not yet in an end state, the longest unseen first.
-
-    As many as the shop gives for so many requests. ``pace`` is the pause in seconds between them. Returns
-    how many orders were looked at. Raises AuthError and Unavailable.
-    """
-    refs = await shop.db.run(_open, shop.name, since, requests * shop.adapter.batch)
-    await look(shop, refs, "reconcile", pace=pace)
-    return len(refs)
 
 
 def _take(connection: Connection, shop: Shop, page: Page, fetched_at: datetime) -> outbox.Accepted:

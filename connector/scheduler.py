@@ -234,7 +234,7 @@ class Timetable:
                 [f"reconcile.{unit}:{name}", work],
                 seconds=every.total_seconds(),
                 jitter=min(600, int(every.total_seconds() / 4)),
-                max_instances=1,
+                max_instances=2,  # one that is due while one works comes after it
                 coalesce=True,
                 misfire_grace_time=None,
             )

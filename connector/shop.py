@@ -22,6 +22,7 @@ class Shop:
     """``wake`` is called when something new waits to be sent; ``lock`` keeps readings of the shop apart.
 
     ``configured`` are the names of all stores of the configuration.
+    ``rereading`` keeps two readings again apart, so that together they keep the pace that each keeps.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Shop:
     configured: Collection[str] = ()
     wake: Callable[[], None] = lambda: None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    rereading: asyncio.Lock = field(default_factory=asyncio.Lock)
     verified_at: float | None = None
     read_once: bool = False
 

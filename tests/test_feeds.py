@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import Connection
@@ -29,6 +31,7 @@ from connector.mapping import Mapper
 from connector.mapping_settings import MappingSettings
 from connector.order import Document, FinancialStatus, FulfillmentStatus, Order, Status
 from connector.order_ids import Numbering, Strategy
+from connector.reconcile import reconcile
 from connector.shop import Shop
 from tests.state import NOW, State, open_state
 
@@ -40,11 +43,14 @@ class Scripted(Adapter[StrictModel, NoOptions]):
     traits = Traits(title="Scripted", ids="integer", webhooks=False, history=True, verified="here")
     waits: Sequence[float] = ()
     hidden: datetime | None = None
+    asked: tuple[float, ...] = ()  # when pages were asked for
 
     async def check(self) -> ShopReport:
         return ShopReport(findings=[])
 
     async def changed(self, read: Poll | History) -> Page:
+        self.http.sent += 1
+        self.asked += (asyncio.get_running_loop().time(),)
         at = int(read.cursor or 0)
         more = at < len(self.waits)
         found = [] if at else [self.document]
@@ -122,6 +128,16 @@ async def test_a_long_wait_is_for_the_next_round(state: State) -> None:
     assert cursor(state) == "2"
     assert await poll(shop)
     assert cursor(state) == "4"
+
+
+async def test_two_readings_again_keep_their_pace_together(state: State) -> None:
+    adapter = scripted()
+    adapter.waits = (0.0, 0.0)
+    shop = shop_of(state, adapter)
+    span = (NOW - timedelta(days=1), NOW + timedelta(days=1))
+    await asyncio.gather(*(reconcile(shop, *span, pace=0.05) for _ in range(2)))
+    assert len(adapter.asked) == 6
+    assert min(later - earlier for earlier, later in pairwise(adapter.asked)) > 0.049
 
 
 @pytest.mark.parametrize(("shown_for", "gone"), [(timedelta(days=-1), False), (timedelta(days=1), True)])
