@@ -25,6 +25,7 @@ from connector.adapter import (
     order_notice,
 )
 from connector.errors import Forged, Unavailable
+from connector.http import Http
 from connector.order import Document
 from tests.contract import AdapterContract, PlatformContract, StandIn
 from tests.shops.oscar.contract import stand_in as oscar
@@ -80,6 +81,13 @@ class TestMedusa(AdapterContract, platform="medusa"): ...
 
 def test_every_platform_is_under_contract() -> None:
     assert list(registry.platforms()) == sorted(PlatformContract.tested)
+
+
+def test_a_slash_at_the_end_of_a_shops_address_is_none() -> None:
+    push = registry.adapter("push")
+    for url in ("https://shop.example/INDEX", "https://shop.example/INDEX/"):
+        adapter = push(url=url, credentials=push.Credentials(), options=push.Options(), http=Http())
+        assert adapter.url == "https://shop.example/INDEX"
 
 
 def plugin_notice(body: bytes, *, secret: str = "s") -> Notice:

@@ -255,6 +255,14 @@ def test_a_claim_says_all_that_the_second_guard_asks(state: State) -> None:
     assert not again["2"].initial_sync
 
 
+def test_the_second_guard_is_told_since_when_an_order_is_due(state: State) -> None:
+    state.accept(version("1", due_since=NOW - timedelta(hours=3)), version("2", due_since=None))
+    assert {claim.ref: claim.due_since for claim in state.claim()} == {
+        "1": NOW - timedelta(hours=3),
+        "2": NOW,
+    }
+
+
 def test_what_the_second_guard_holds_back_is_counted_and_costs_nothing(state: State) -> None:
     state.accept(version("1"), version("2"))
     one, two = state.claim()
