@@ -6,9 +6,12 @@ Command modules are imported when they are called, so that ``--help`` costs no m
 from __future__ import annotations
 
 import gc
+import io
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EDQUOT, EFBIG, EIO, ENOSPC
 from importlib import import_module
 from keyword import iskeyword
 from pathlib import Path
@@ -101,8 +104,10 @@ def connector(ctx: click.Context, config: Path | None) -> None:
 
 def main() -> None:
     """The console script. Exits 0 good, 1 when something failed, 2 for wrong usage or configuration."""
+    _open_streams()
     try:
         code = connector.main(standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         sys.exit(2)
@@ -115,6 +120,36 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:
-        sys.stderr.close()
+        _forget_the_rest()
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in (ENOSPC, EDQUOT, EFBIG, EIO):
+            raise
+        _forget_the_rest()
+        click.echo(f"Error: what is to be said cannot be written: {error.strerror}; make room", err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _open_streams() -> None:
+    """Let a stream that our caller has closed lead nowhere, and one that is not UTF-8 take every letter.
+
+    Else the first file or socket that we open would become stdin, stdout or stderr.
+    """
+    descriptor = os.open(os.devnull, os.O_RDWR)
+    while descriptor < 3:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+    os.close(descriptor)
+    sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8")
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8")
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _forget_the_rest() -> None:
+    """Python would write what is left of stdout at the end, and fail once more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

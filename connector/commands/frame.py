@@ -43,4 +43,4 @@ def with_app(config: Path | None, work: Callable[[App], Awaitable[T]]) -> T:
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
-    click.echo(exact_json.encode(value).decode())
+    click.echo(exact_json.encode(value))  # bytes: JSON is UTF-8 whatever the terminal is

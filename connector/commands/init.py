@@ -31,9 +31,14 @@ def init(platform: str, output: Path) -> None:
 
 def _write(path: Path, text: str) -> None:
     try:
-        with path.open("x") as file:
-            file.write(text)
+        file = path.open("x", encoding="utf-8")
     except FileExistsError:
         raise UsageError(f"{path} exists already and is left alone; choose another with --output") from None
     except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+    try:
+        with file:
+            file.write(text)
+    except OSError as error:
+        path.unlink()  # half of it would pass for a configuration
         raise UsageError(f"{path} cannot be written: {error.strerror}") from None
