@@ -143,6 +143,9 @@ async def _bring(
         running = asyncio.create_task(daemon.run())
         followed = asyncio.create_task(_follow(app, ours, as_json, daemon.stop))
         await asyncio.wait({running, followed}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done() and running.exception():
+            followed.cancel()  # what it would show is no answer to what went wrong
+            await asyncio.gather(followed, return_exceptions=True)
         interrupted = daemon.stop.is_set()
         daemon.stop.set()
         await running
