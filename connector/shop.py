@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,3 +76,14 @@ def must_be_readable(shop: Shop) -> None:
             f"store {shop.name}: its orders are pushed, so there is no shop that could be read. What was "
             f"missed is brought in from a file: connector import {shop.name} FILE"
         )
+
+
+def all_readable(shops: Iterable[Shop]) -> list[Shop]:
+    """Those whose shop can be read. Raises UsageError when there is none."""
+    found = [shop for shop in shops if not shop.pushed]
+    if not found:
+        raise UsageError(
+            "no store of the configuration has a shop that can be read; "
+            "pushed orders are brought in from a file: connector import STORE FILE"
+        )
+    return found

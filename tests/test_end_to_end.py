@@ -139,6 +139,10 @@ async def _check_says(world: World, subject: str, word: str) -> None:
         (["backfill", "--since", "2026-02-30", "--dry-run"], "'2026-02-30' is no date"),
         (["backfill", "--since", "2026-02-01", "--until", "2026-01-01"], "does not lie after"),
         (["backfill", "--since", "2026-02-01", "--store", "nowhere"], "no store 'nowhere'"),
+        (["backfill", "--since", "2999-01-01", "--dry-run"], "'2999-01-01' lies in the future"),
+        (["reconcile", "--since", "2999-01-01"], "lies in the future"),
+        (["replay", STORE, "--since", "2999-01-01"], "lies in the future"),
+        (["failed", "list", "--store", "nowhere"], "no store 'nowhere'"),
         (["sync", "--store", "nowhere"], "no store 'nowhere'"),
         (["preview", "nowhere", "--last", "1"], "no store 'nowhere'"),
         (["preview", STORE], "name orders"),
@@ -164,6 +168,18 @@ async def test_wrong_usage_is_one_sentence_and_exit_code_two(
     *_, sentence = finished.stderr.splitlines()
     assert sentence.startswith("Error: ")
     assert says in sentence
+
+
+@pytest.mark.parametrize("command", [("backfill", "--since", LONG_AGO), ("reconcile",)])
+async def test_where_no_shop_can_be_read_it_is_said_what_to_do_instead(
+    world: World, command: tuple[str, ...]
+) -> None:
+    pushed = {"platform": "push", "credentials": {"token": "planted_push_token"}, "options": {}}
+    world.program.store.update(pushed)
+    world.program.write()
+    finished = await world.program(*command)
+    assert (finished.code, finished.stdout) == (2, "")
+    assert "connector import STORE FILE" in finished.stderr
 
 
 async def test_every_mistake_of_a_configuration_is_told_at_once(world: World) -> None:

@@ -23,7 +23,7 @@ from connector.durations import for_people
 from connector.errors import UsageError
 from connector.ownership import daemon_pid
 from connector.plan import Plan, plan
-from connector.shop import Shop, must_be_readable
+from connector.shop import Shop, all_readable, must_be_readable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -33,7 +33,7 @@ LOOKING = 0.02  # between these, looking takes this part of the time: it counts 
 
 
 @click.command()
-@click.option("--since", type=Moment(), required=True, help="Orders placed from this date on (UTC).")
+@click.option("--since", type=Moment(past=True), required=True, help="Orders placed from this date on (UTC).")
 @click.option("--until", type=Moment(), help="Orders placed before this date; default: now.")
 @click.option(
     "--store", "names", multiple=True, help="Only this store; may be repeated. Default: all that can be read."
@@ -68,7 +68,7 @@ def backfill(
 def _chosen(app: App, names: tuple[str, ...]) -> list[Shop]:
     """The stores named, or all whose shop can be read. Raises UsageError for one that cannot."""
     if not names:
-        return [shop for shop in app.shops.values() if not shop.pushed]
+        return all_readable(app.shops.values())
     chosen = [app.shop(name) for name in names]
     for shop in chosen:
         must_be_readable(shop)

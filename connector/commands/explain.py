@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -27,6 +28,16 @@ def explain(config: Path | None, store: str, order: str, as_json: bool) -> None:
     click.echo(click.style(f"{store} order {found.number or found.ref}: {found.state}", bold=True))
     click.echo(f"id at the shop {found.ref}, order_id at Privy {found.order_id or 'none'}")
     for name, value in found.facts.items():
-        click.echo(f"  {name.replace('_', ' ')}: {value}")
+        click.echo(f"  {name.replace('_', ' ')}: {_text(value)}")
     for event in found.events:
         click.echo(f"{event.at:%Y-%m-%d %H:%M:%S}Z  {event.kind} {event.outcome}: {event.detail}")
+
+
+def _text(value: object) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M:%S}Z"
+        case _:
+            return str(value)

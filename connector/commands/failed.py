@@ -29,12 +29,20 @@ def failed() -> None:
 @click.pass_obj
 def list_(config: Path | None, store: str | None, as_json: bool) -> None:
     """List failed orders with their reasons."""
-    rows = with_app(config, lambda app: app.db.run(failures.listed, store))
+    rows = with_app(config, lambda app: _listed(app, store))
     if as_json:
         print_json(rows)
-        return
-    columns = ["store", "ref", "number", "changed_at", "reason"]
-    print_table("Failed", columns, [[str(getattr(row, name)) for name in columns] for row in rows])
+    elif not rows:
+        click.echo("No order has failed.")
+    else:
+        print_table(
+            "Failed",
+            ["store", "order", "number", "changed", "reason"],
+            [
+                [one.store, one.ref, one.number, f"{one.changed_at:%Y-%m-%d %H:%M:%S}Z", one.reason]
+                for one in rows
+            ],
+        )
 
 
 @failed.command()
@@ -86,6 +94,10 @@ def _chosen(connection: Connection, store: str, orders: tuple[str, ...], every: 
         if ref not in refs:
             raise UsageError(f"store {store} has no failed order {order!r}; see: connector failed list")
     return named
+
+
+async def _listed(app: App, store: str | None) -> list[failures.Failure]:
+    return await app.db.run(failures.listed, app.shop(store).name if store else None)
 
 
 async def _retry(app: App, store: str, orders: tuple[str, ...], every: bool) -> int:

@@ -64,7 +64,7 @@ class Import(msgspec.Struct, kw_only=True):
 @click.option("--dry-run", is_flag=True, help="Say what would become of the orders; keep nothing.")
 @click.option(
     "--as-of",
-    type=Moment(),
+    type=Moment(past=True),
     help="When the file was written (UTC): what was pushed later is newer. Default: its modification time.",
 )
 @as_json_option

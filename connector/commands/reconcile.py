@@ -12,13 +12,15 @@ from connector import reconcile as model
 from connector.app import App
 from connector.commands.frame import as_json_option, print_json, with_app
 from connector.commands.moments import Moment
-from connector.shop import must_be_readable
+from connector.shop import all_readable, must_be_readable
 
 
 @click.command()
 @click.argument("store", required=False)
 @click.option(
-    "--since", type=Moment(), help="Orders placed from this date on (UTC); default: the last 14 days."
+    "--since",
+    type=Moment(past=True),
+    help="Orders placed from this date on (UTC); default: the last 14 days.",
 )
 @as_json_option
 @click.pass_obj
@@ -38,7 +40,7 @@ def reconcile(config: Path | None, store: str | None, since: datetime | None, as
 
 
 async def _sums(app: App, store: str | None, since: datetime | None) -> list[model.Sum]:
-    shops = [app.shop(store)] if store else [shop for shop in app.shops.values() if not shop.pushed]
+    shops = [app.shop(store)] if store else all_readable(app.shops.values())
     if store:
         must_be_readable(shops[0])
     sums = []

@@ -24,7 +24,7 @@ PAGE = 100  # orders a transaction
 @click.command()
 @click.argument("store")
 @click.argument("orders", nargs=-1)
-@click.option("--since", type=Moment(), help="All known orders placed from this date on (UTC).")
+@click.option("--since", type=Moment(past=True), help="All known orders placed from this date on (UTC).")
 @click.pass_obj
 def replay(config: Path | None, store: str, orders: tuple[str, ...], since: datetime | None) -> None:
     """Fetch orders afresh and send them again, though unchanged. (Pushed ones: as they were pushed last.)
