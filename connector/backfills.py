@@ -8,39 +8,33 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Integer,
-    String,
-    Table,
-    Text,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import BigInteger, Connection, Integer, Text, func, insert, or_, select, update
+from sqlmodel import Field, SQLModel
 
-from connector.db import METADATA, UtcTime
+from connector.db import UtcTime, table_of
 from connector.outbox import OUTBOX
 
-# ``state`` is reading, read (all of it is in the outbox) or cancelled; ``cursor`` the adapter's text.
-BACKFILLS = Table(
-    "backfill",
-    METADATA,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("store", String, nullable=False),
-    Column("since", UtcTime, nullable=False),
-    Column("until", UtcTime, nullable=False),
-    Column("state", String, nullable=False),
-    Column("cursor", Text),
-    Column("found", Integer, nullable=False, default=0),
-    Column("total", Integer),
-    Column("started_at", UtcTime, nullable=False),
-    Column("moved_at", UtcTime, nullable=False),
-)
+
+class BackfillRecord(SQLModel, table=True):
+    """``state`` is reading, read (all of it is in the outbox) or cancelled; ``cursor`` the adapter's text."""
+
+    __tablename__ = "backfill"
+
+    id: int | None = Field(
+        default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite")
+    )
+    store: str
+    since: datetime = Field(sa_type=UtcTime)
+    until: datetime = Field(sa_type=UtcTime)
+    state: str
+    cursor: str | None = Field(default=None, sa_type=Text)
+    found: int = 0
+    total: int | None = None
+    started_at: datetime = Field(sa_type=UtcTime)
+    moved_at: datetime = Field(sa_type=UtcTime)
+
+
+BACKFILLS = table_of(BackfillRecord)
 
 
 class Backfill(msgspec.Struct, frozen=True):

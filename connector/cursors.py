@@ -5,20 +5,25 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Column, Connection, String, Table, insert, select, update
+from sqlalchemy import Connection, insert, select, update
+from sqlmodel import Field, SQLModel
 
-from connector.db import METADATA, UtcTime
+from connector.db import UtcTime, table_of
 
-# ``value`` is the adapter's own text, opaque here; ``position`` is the shop's change time reached.
-CURSORS = Table(
-    "cursor",
-    METADATA,
-    Column("store", String, primary_key=True),
-    Column("feed", String, primary_key=True),
-    Column("value", String, nullable=False),
-    Column("position", UtcTime),
-    Column("read_at", UtcTime, nullable=False),
-)
+
+class CursorRecord(SQLModel, table=True):
+    """``value`` is the adapter's own text, opaque here; ``position`` is the shop's change time reached."""
+
+    __tablename__ = "cursor"
+
+    store: str = Field(primary_key=True)
+    feed: str = Field(primary_key=True)
+    value: str
+    position: datetime | None = Field(default=None, sa_type=UtcTime)
+    read_at: datetime = Field(sa_type=UtcTime)
+
+
+CURSORS = table_of(CursorRecord)
 
 
 class Cursor(msgspec.Struct, frozen=True):

@@ -8,34 +8,28 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Connection,
-    LargeBinary,
-    String,
-    Table,
-    bindparam,
-    delete,
-    insert,
-    select,
-)
+from sqlalchemy import Connection, LargeBinary, bindparam, delete, insert, select
+from sqlmodel import Field, SQLModel
 
 from connector import exact_json
-from connector.db import METADATA, UtcTime
+from connector.db import UtcTime, table_of
 
-# ``body`` is compressed JSON: buyers' data, so it goes when it is no longer needed.
-DOCUMENTS = Table(
-    "document",
-    METADATA,
-    Column("store", String, primary_key=True),
-    Column("ref", String, primary_key=True),
-    Column("changed_at", UtcTime, nullable=False),
-    Column("fetched_at", UtcTime, nullable=False),
-    Column("feed", String, nullable=False),
-    Column("gone", Boolean, nullable=False, default=False),
-    Column("body", LargeBinary, nullable=False),
-)
+
+class DocumentRecord(SQLModel, table=True):
+    """``body`` is compressed JSON: buyers' data, so it goes when it is no longer needed."""
+
+    __tablename__ = "document"
+
+    store: str = Field(primary_key=True)
+    ref: str = Field(primary_key=True)
+    changed_at: datetime = Field(sa_type=UtcTime)
+    fetched_at: datetime = Field(sa_type=UtcTime)
+    feed: str
+    gone: bool = False
+    body: bytes = Field(sa_type=LargeBinary)
+
+
+DOCUMENTS = table_of(DocumentRecord)
 
 _DROP_OLDER = delete(DOCUMENTS).where(
     DOCUMENTS.c.store == bindparam("its_store"), DOCUMENTS.c.ref == bindparam("its_ref")

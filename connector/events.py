@@ -7,39 +7,34 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Index,
-    Integer,
-    String,
-    Table,
-    Text,
-    func,
-    insert,
-    select,
-)
+from sqlalchemy import BigInteger, Connection, Index, Integer, Text, func, insert, select
+from sqlmodel import Field, SQLModel
 
-from connector.db import METADATA, UtcTime
+from connector.db import UtcTime, table_of
 
-# One line of an order's time-line. Holds no buyer's data.
-#
-# ``kind`` is one of: seen (a document came in), sent (a request was answered or not), note (something
-# else happened, such as an operator's command). ``outcome`` is from a closed set per kind.
-EVENTS = Table(
-    "event",
-    METADATA,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("at", UtcTime, nullable=False),
-    Column("store", String, nullable=False),
-    Column("ref", String, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("outcome", String, nullable=False),
-    Column("detail", Text, nullable=False),
-    Index("event_order", "store", "ref", "id"),
-    Index("event_time", "at"),
-)
+
+class EventRecord(SQLModel, table=True):
+    """One line of an order's time-line. Holds no buyer's data.
+
+    ``kind`` is one of: seen (a document came in), sent (a request was answered or not), note (something
+    else happened, such as an operator's command). ``outcome`` is from a closed set per kind.
+    """
+
+    __tablename__ = "event"
+    __table_args__ = (Index("event_order", "store", "ref", "id"), Index("event_time", "at"))
+
+    id: int | None = Field(
+        default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite")
+    )
+    at: datetime = Field(sa_type=UtcTime)
+    store: str
+    ref: str
+    kind: str
+    outcome: str
+    detail: str = Field(sa_type=Text)
+
+
+EVENTS = table_of(EventRecord)
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -11,49 +11,39 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import (
-    Column,
-    Connection,
-    Float,
-    Index,
-    Integer,
-    String,
-    Table,
-    Text,
-    bindparam,
-    delete,
-    func,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Connection, Float, Index, Integer, Text, bindparam, delete, func, select, text, update
+from sqlmodel import Field, SQLModel
 
 from connector.adapter import Notice
-from connector.db import METADATA, UtcTime
+from connector.db import UtcTime, table_of
 
 LOOK, CONTACT, ORDER, EVERYTHING, SCRUB, NOTE = "look", "contact", "order", "everything", "scrub", "note"
 KINDS = (EVERYTHING, CONTACT, ORDER, SCRUB, LOOK)  # in the order in which they are done; a note is not
 
 
-# ``kind`` says what ``subject`` is: an order to look at (look), or whose buyer's data must go (order), a
-# contact whose data must go (contact), nothing (everything of the store must go; scrub: the rows are gone,
-# their bytes in the files not yet), or a sentence for the operator (note).
-#
-# ``first_at`` and ``came_at`` are when the first and the newest webhook came; ``due_at`` is the steady time
-# before which it is not tried again.
-INBOX = Table(
-    "inbox",
-    METADATA,
-    Column("store", String, primary_key=True),
-    Column("kind", String, primary_key=True),
-    Column("subject", Text, primary_key=True),
-    Column("version", Integer, nullable=False),
-    Column("first_at", UtcTime, nullable=False),
-    Column("came_at", UtcTime, nullable=False),
-    Column("due_at", Float, nullable=False),
-    Column("tries", Integer, nullable=False, default=0),
-    Index("inbox_due", "store", "kind", "due_at"),
-)
+class InboxRecord(SQLModel, table=True):
+    """``kind`` says what ``subject`` is: an order to look at (look), or whose buyer's data must go (order), a
+    contact whose data must go (contact), nothing (everything of the store must go; scrub: the rows are gone,
+    their bytes in the files not yet), or a sentence for the operator (note).
+
+    ``first_at`` and ``came_at`` are when the first and the newest webhook came; ``due_at`` is the steady time
+    before which it is not tried again.
+    """
+
+    __tablename__ = "inbox"
+    __table_args__ = (Index("inbox_due", "store", "kind", "due_at"),)
+
+    store: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True, sa_type=Text)
+    version: int = Field(sa_type=Integer)
+    first_at: datetime = Field(sa_type=UtcTime)
+    came_at: datetime = Field(sa_type=UtcTime)
+    due_at: float = Field(sa_type=Float)
+    tries: int = 0
+
+
+INBOX = table_of(InboxRecord)
 
 # Words that both databases know; SQLAlchemy's own would load each one's dialect.
 _ARRIVE = text(

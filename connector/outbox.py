@@ -15,16 +15,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import (
     BigInteger,
-    Boolean,
-    Column,
     Connection,
     Float,
     Index,
-    Integer,
     LargeBinary,
     Row,
-    String,
-    Table,
     Text,
     bindparam,
     func,
@@ -32,8 +27,9 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlmodel import Field, SQLModel
 
-from connector.db import METADATA, UtcTime
+from connector.db import UtcTime, table_of
 from connector.events import Event
 from connector.events import write as write_events
 
@@ -42,56 +38,62 @@ FORGOTTEN = "forgotten"  # the rule under which an order is kept without its buy
 DISCARDED = "discarded"  # the rule under which an operator sets a failed order aside
 
 
-# ``due_since`` is when the order became sendable as far as the late rule counts (see ``feeds``).
-#
-# ``due_at`` is the steady time before which it is not tried again. ``told_*`` describe what Privy
-# confirmed last; ``told_live`` is null until then, and true once a body without initial_sync was
-# confirmed. ``told_addresses`` names the addresses that Privy may hold. ``looked_at`` is the steady time at
-# which an open order was last fetched on its own.
-OUTBOX = Table(
-    "outbox",
-    METADATA,
-    Column("store", String, primary_key=True),
-    Column("ref", String, primary_key=True),
-    Column("account", String, nullable=False),
-    Column("order_id", BigInteger),
-    Column("number", String, nullable=False, default=""),
-    Column("state", String, nullable=False),
-    Column("lane", String, nullable=False),
-    Column("rule", String, nullable=False, default=""),
-    Column("reason", Text, nullable=False, default=""),
-    Column("notes", Text, nullable=False, default=""),
-    Column("placed_at", UtcTime),
-    Column("changed_at", UtcTime, nullable=False),
-    Column("fetched_at", UtcTime, nullable=False),
-    Column("first_seen_at", UtcTime, nullable=False),
-    Column("due_since", UtcTime),
-    Column("due_at", Float, nullable=False, default=0.0),
-    Column("attempts", Integer, nullable=False, default=0),
-    Column("body", LargeBinary),
-    Column("hash", String),
-    Column("financial_status", String),
-    Column("fulfillment_status", String),
-    Column("settled", Boolean, nullable=False, default=False),
-    Column("looked_at", Float),
-    Column("addresses", String, nullable=False, default=""),
-    Column("claimed_at", Float),
-    Column("claimed_hash", String),
-    Column("claimed_lane", String),
-    Column("maybe", Boolean, nullable=False, default=False),
-    Column("told_hash", String),
-    Column("told_at", UtcTime),
-    Column("told_live", Boolean),
-    Column("told_addresses", String, nullable=False, default=""),
-    Column("told_changed_at", UtcTime),
-    Index("outbox_number", "account", "order_id", unique=True),
-    Index("outbox_shop_number", "store", "number"),
-    Index("outbox_counts", "store", "state", "lane", "rule"),
-    Index("outbox_claim", "account", "state", "lane", "placed_at"),
-    Index("outbox_store", "store", "placed_at"),
-    # Partial in the migration (claimed_at IS NOT NULL): said here it loads PostgreSQL's dialect, 2 MB.
-    Index("outbox_flying", "account"),
-)
+class OutboxRecord(SQLModel, table=True):
+    """``due_since`` is when the order became sendable as far as the late rule counts (see ``feeds``).
+
+    ``due_at`` is the steady time before which it is not tried again. ``told_*`` describe what Privy
+    confirmed last; ``told_live`` is null until then, and true once a body without initial_sync was
+    confirmed. ``told_addresses`` names the addresses that Privy may hold. ``looked_at`` is the steady time at
+    which an open order was last fetched on its own.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("outbox_number", "account", "order_id", unique=True),
+        Index("outbox_shop_number", "store", "number"),
+        Index("outbox_counts", "store", "state", "lane", "rule"),
+        Index("outbox_claim", "account", "state", "lane", "placed_at"),
+        Index("outbox_store", "store", "placed_at"),
+        # Partial in the migration (claimed_at IS NOT NULL): said here it loads PostgreSQL's dialect, 2 MB.
+        Index("outbox_flying", "account"),
+    )
+
+    store: str = Field(primary_key=True)
+    ref: str = Field(primary_key=True)
+    account: str
+    order_id: int | None = Field(default=None, sa_type=BigInteger)
+    number: str = ""
+    state: str
+    lane: str
+    rule: str = ""
+    reason: str = Field(default="", sa_type=Text)
+    notes: str = Field(default="", sa_type=Text)
+    placed_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    changed_at: datetime = Field(sa_type=UtcTime)
+    fetched_at: datetime = Field(sa_type=UtcTime)
+    first_seen_at: datetime = Field(sa_type=UtcTime)
+    due_since: datetime | None = Field(default=None, sa_type=UtcTime)
+    due_at: float = Field(default=0.0, sa_type=Float)
+    attempts: int = 0
+    body: bytes | None = Field(default=None, sa_type=LargeBinary)
+    hash: str | None = None
+    financial_status: str | None = None
+    fulfillment_status: str | None = None
+    settled: bool = False
+    looked_at: float | None = Field(default=None, sa_type=Float)
+    addresses: str = ""
+    claimed_at: float | None = Field(default=None, sa_type=Float)
+    claimed_hash: str | None = None
+    claimed_lane: str | None = None
+    maybe: bool = False
+    told_hash: str | None = None
+    told_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    told_live: bool | None = None
+    told_addresses: str = ""
+    told_changed_at: datetime | None = Field(default=None, sa_type=UtcTime)
+
+
+OUTBOX = table_of(OutboxRecord)
 
 # The columns that a newly seen version of an order sets, in one executemany.
 _VERSION = [

@@ -11,9 +11,10 @@ import random
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Column, Connection, Float, Integer, String, Table, delete, insert, select, update
+from sqlalchemy import Connection, Float, delete, insert, select, update
+from sqlmodel import Field, SQLModel
 
-from connector.db import METADATA, UtcTime
+from connector.db import UtcTime, table_of
 
 PATIENCE = 3  # failures in a row before a passing fault makes a breaker open
 AUTH_SECONDS = (60.0, 3600.0)  # first and longest wait after refused credentials
@@ -21,18 +22,21 @@ FAULT_SECONDS = (5.0, 300.0)  # the same after passing faults
 MAX_WAIT = 24 * 3600.0
 
 
-# ``kind`` is auth, fault, limit, identity; ``strikes`` counts failures in a row.
-PAUSES = Table(
-    "pause",
-    METADATA,
-    Column("scope", String, primary_key=True),
-    Column("name", String, primary_key=True),
-    Column("kind", String, nullable=False),
-    Column("message", String, nullable=False),
-    Column("strikes", Integer, nullable=False),
-    Column("since", UtcTime, nullable=False),
-    Column("until", Float, nullable=False),
-)
+class PauseRecord(SQLModel, table=True):
+    """``kind`` is auth, fault, limit, identity; ``strikes`` counts failures in a row."""
+
+    __tablename__ = "pause"
+
+    scope: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    kind: str
+    message: str
+    strikes: int
+    since: datetime = Field(sa_type=UtcTime)
+    until: float = Field(sa_type=Float)
+
+
+PAUSES = table_of(PauseRecord)
 
 
 class Pause(msgspec.Struct, frozen=True):

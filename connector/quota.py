@@ -12,24 +12,10 @@ import math
 from collections.abc import Mapping
 
 import msgspec
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Float,
-    Integer,
-    String,
-    Table,
-    bindparam,
-    delete,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import BigInteger, Connection, Float, bindparam, delete, func, insert, or_, select, update
+from sqlmodel import Field, SQLModel
 
-from connector.db import METADATA
+from connector.db import table_of
 from connector.settings import AccountSettings
 
 MINUTE, DAY = 60.0, 86_400.0
@@ -38,27 +24,31 @@ WINDOW = {"minute": MINUTE, "day": DAY}
 LANES = ("live", "history")
 
 
-# How many requests of a lane were answered within one slot of time.
-SLOTS = Table(
-    "quota_slot",
-    METADATA,
-    Column("account", String, primary_key=True),
-    Column("span", String, primary_key=True),
-    Column("lane", String, primary_key=True),
-    Column("slot", BigInteger, primary_key=True, autoincrement=False),
-    Column("spent", Integer, nullable=False),
-)
+class SlotRecord(SQLModel, table=True):
+    """How many requests of a lane were answered within one slot of time."""
 
-# What Privy's headers last said: at most ``remaining`` more requests until ``resets_at``.
-SEEN = Table(
-    "quota_seen",
-    METADATA,
-    Column("account", String, primary_key=True),
-    Column("span", String, primary_key=True),
-    Column("limit", Integer, nullable=False),
-    Column("remaining", Integer, nullable=False),
-    Column("resets_at", Float, nullable=False),
-)
+    __tablename__ = "quota_slot"
+
+    account: str = Field(primary_key=True)
+    span: str = Field(primary_key=True)
+    lane: str = Field(primary_key=True)
+    slot: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    spent: int
+
+
+class SeenRecord(SQLModel, table=True):
+    """What Privy's headers last said: at most ``remaining`` more requests until ``resets_at``."""
+
+    __tablename__ = "quota_seen"
+
+    account: str = Field(primary_key=True)
+    span: str = Field(primary_key=True)
+    limit: int
+    remaining: int
+    resets_at: float = Field(sa_type=Float)
+
+
+SLOTS, SEEN = table_of(SlotRecord), table_of(SeenRecord)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,27 +5,33 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Column, Connection, Integer, String, Table, insert, select, update
+from sqlalchemy import Connection, insert, select, update
+from sqlmodel import Field, SQLModel
 
-from connector.db import METADATA, UtcTime
+from connector.db import UtcTime, table_of
 
-# One row a store, written when the store is first seen and kept for ever.
-#
-# ``numbering`` is null until the store's first order goes out; from then on it is fixed.
-# ``identity`` is the address by which the shop named itself when it was first read. ``prevented`` counts
-# the messages about old orders that only the second guard kept from leaving: each is a fault of ours.
-STORES = Table(
-    "store",
-    METADATA,
-    Column("name", String, primary_key=True),
-    Column("platform", String, nullable=False),
-    Column("account", String, nullable=False),
-    Column("first_seen_at", UtcTime, nullable=False),
-    Column("live_from", UtcTime, nullable=False),
-    Column("identity", String),
-    Column("numbering", String),
-    Column("prevented", Integer, nullable=False, default=0),
-)
+
+class StoreRecord(SQLModel, table=True):
+    """One row a store, written when the store is first seen and kept for ever.
+
+    ``numbering`` is null until the store's first order goes out; from then on it is fixed.
+    ``identity`` is the address by which the shop named itself when it was first read. ``prevented`` counts
+    the messages about old orders that only the second guard kept from leaving: each is a fault of ours.
+    """
+
+    __tablename__ = "store"
+
+    name: str = Field(primary_key=True)
+    platform: str
+    account: str
+    first_seen_at: datetime = Field(sa_type=UtcTime)
+    live_from: datetime = Field(sa_type=UtcTime)
+    identity: str | None = None
+    numbering: str | None = None
+    prevented: int = 0
+
+
+STORES = table_of(StoreRecord)
 
 
 class StoreFacts(msgspec.Struct, frozen=True):

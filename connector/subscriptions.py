@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Column, Connection, String, Table, Text, delete, insert, select
+from sqlalchemy import Connection, Text, delete, insert, select
+from sqlmodel import Field, SQLModel
 
 from connector.adapter import Subscribes, Subscription
-from connector.db import METADATA, UtcTime
+from connector.db import UtcTime, table_of
 from connector.errors import UsageError
 from connector.settings import Settings
 from connector.shop import Shop
@@ -21,15 +22,18 @@ from connector.shop import Shop
 SECRET_BYTES = 32
 
 
-# A topic whose webhooks do not come as they should, since when it was first found so.
-FINDINGS = Table(
-    "subscription_finding",
-    METADATA,
-    Column("store", String, primary_key=True),
-    Column("topic", String, primary_key=True),
-    Column("message", Text, nullable=False),
-    Column("since", UtcTime, nullable=False),
-)
+class SubscriptionFindingRecord(SQLModel, table=True):
+    """A topic whose webhooks do not come as they should, since when it was first found so."""
+
+    __tablename__ = "subscription_finding"
+
+    store: str = Field(primary_key=True)
+    topic: str = Field(primary_key=True)
+    message: str = Field(sa_type=Text)
+    since: datetime = Field(sa_type=UtcTime)
+
+
+FINDINGS = table_of(SubscriptionFindingRecord)
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):

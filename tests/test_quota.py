@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sqlalchemy import Connection, create_engine, select
+from sqlmodel import SQLModel
 
 from connector import quota
-from connector.db import METADATA
 from connector.quota import DAY, MINUTE, SEEN, SLOT, SLOTS, Limits, Pacer, Seen
 from connector.sandbox.limits import Kind, Window
 from connector.settings import AccountSettings
@@ -30,7 +30,7 @@ SPANS = (("minute", MINUTE), ("day", DAY))
 def memory() -> Iterator[Connection]:
     """The quota's tables for thousands of turns; that they survive is for other tests."""
     engine = create_engine("sqlite://")
-    METADATA.create_all(engine, tables=[quota.SLOTS, quota.SEEN])
+    SQLModel.metadata.create_all(engine, tables=[quota.SLOTS, quota.SEEN])
     with closing(engine.raw_connection()), engine.connect() as connection:
         yield connection
     engine.dispose()
