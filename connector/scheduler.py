@@ -79,6 +79,7 @@ class Timetable:
         self._nudged = {name: asyncio.Event() for name in app.shops}
         self._attending: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._rereading: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin; must be called in a running event loop."""
@@ -136,7 +137,7 @@ class Timetable:
             self._scheduler.pause()
             await asyncio.sleep(0)  # cancelled before it began, a unit would be logged as an error
             self._scheduler.shutdown(wait=False)
-        reading = {*self._reading.values(), *self._attending.values()}
+        reading = {*self._reading.values(), *self._attending.values(), *self._rereading}
         for task in reading:
             task.cancel()
         pending = {*self._tasks, *reading}
@@ -147,20 +148,23 @@ class Timetable:
             if late:
                 await asyncio.wait(late, timeout=1.0)
 
-    async def _unit(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Run one unit of work as a task of ours, so that stopping can wait for it."""
+    async def _unit(
+        self, name: str, work: Callable[[], Awaitable[None]], tasks: set[asyncio.Task[None]] | None = None
+    ) -> None:
+        """Run one unit of work as a task of ours, so that stopping can wait for it, or end it."""
         if self._stopping.is_set():
             return
+        tasks = self._tasks if tasks is None else tasks
         task = asyncio.ensure_future(self._guarded(name, work))
-        self._tasks.add(task)
+        tasks.add(task)
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
             return  # the scheduler was shut down; ``stop`` waits for the task itself
         finally:
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(tasks.discard)
             if task.done():
-                self._tasks.discard(task)
+                tasks.discard(task)
 
     async def _guarded(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -231,7 +235,7 @@ class Timetable:
             self._scheduler.add_job(
                 self._unit,
                 "interval",
-                [f"reconcile.{unit}:{name}", work],
+                [f"reconcile.{unit}:{name}", work, self._rereading],
                 seconds=every.total_seconds(),
                 jitter=min(600, int(every.total_seconds() / 4)),
                 max_instances=2,  # one that is due while one works comes after it
