@@ -136,6 +136,18 @@ class App:
                 for key, how, before, after in changes
                 if before != after
             ]
+            privy = self.settings.accounts[settings.account].base_url
+            if known.account == settings.account and known.base_url != privy:
+                problems.append(
+                    Problem(
+                        str(self.path),
+                        f"accounts.{settings.account}.base_url",
+                        f"the orders of store {name} went out to Privy at {known.base_url}; the one at "
+                        f"{privy} knows none of them: they would not be sent there, and the next change of "
+                        "one could write to its buyer as if it were new. Set it back, or begin with another "
+                        "database",
+                    )
+                )
         if problems:
             raise ConfigError(problems)
         return {
@@ -144,6 +156,7 @@ class App:
                 name=name,
                 platform=settings.platform,
                 account=settings.account,
+                base_url=self.settings.accounts[settings.account].base_url,
                 live_from=settings.live_from,
                 now=now,
             )

@@ -326,7 +326,7 @@ def _told(version: Version, state: str) -> str:
 def counts(connection: Connection, store: str | None = None) -> list[Row[Any]]:
     """Rows of (store, state, lane, rule, how many), for sums; read from an index alone."""
     key = [OUTBOX.c[name] for name in ("store", "state", "lane", "rule")]
-    query = select(*key, func.count().label("count")).group_by(*key)
+    query = select(*key, func.count()).group_by(*key)
     if store is not None:
         query = query.where(OUTBOX.c.store == store)
     return list(connection.execute(query))

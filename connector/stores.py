@@ -15,8 +15,9 @@ class StoreRecord(SQLModel, table=True):
     """One row a store, written when the store is first seen and kept for ever.
 
     ``numbering`` is null until the store's first order goes out; from then on it is fixed.
-    ``identity`` is the address by which the shop named itself when it was first read. ``prevented`` counts
-    the messages about old orders that only the second guard kept from leaving: each is a fault of ours.
+    ``identity`` is the address by which the shop named itself when it was first read. ``base_url`` is the
+    address of the Privy that its orders go to. ``prevented`` counts the messages about old orders that only
+    the second guard kept from leaving: each is a fault of ours.
     """
 
     __tablename__ = "store"
@@ -28,6 +29,7 @@ class StoreRecord(SQLModel, table=True):
     live_from: datetime = Field(sa_type=UtcTime)
     identity: str | None = None
     numbering: str | None = None
+    base_url: str
     prevented: int = 0
 
 
@@ -44,6 +46,7 @@ class StoreFacts(msgspec.Struct, frozen=True):
     live_from: datetime
     identity: str | None
     numbering: str | None
+    base_url: str = ""
     prevented: int = 0
 
 
@@ -53,6 +56,7 @@ def register(
     name: str,
     platform: str,
     account: str,
+    base_url: str,
     live_from: datetime | None,
     now: datetime,
 ) -> StoreFacts:
@@ -69,19 +73,19 @@ def register(
                 account=account,
                 first_seen_at=now,
                 live_from=live_from or now,
+                base_url=base_url,
                 prevented=0,
             )
         )
-    elif (known.platform, known.account, live_from or known.live_from) != (
-        platform,
-        account,
-        known.live_from,
-    ):
-        connection.execute(
-            update(STORES)
-            .where(STORES.c.name == name)
-            .values(platform=platform, account=account, live_from=live_from or known.live_from)
-        )
+    else:
+        said = {
+            "platform": platform,
+            "account": account,
+            "base_url": base_url,
+            "live_from": live_from or known.live_from,
+        }
+        if said != {key: getattr(known, key) for key in said}:
+            connection.execute(update(STORES).where(STORES.c.name == name).values(said))
     found = facts(connection, name)
     assert found is not None
     return found

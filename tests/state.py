@@ -52,6 +52,7 @@ class State:
                 name=name,
                 platform="push",
                 account="main",
+                base_url="https://api.privy.com",
                 live_from=LIVE_FROM,
                 now=clock.now(),
             )

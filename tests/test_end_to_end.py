@@ -592,6 +592,27 @@ async def test_another_numbering_is_refused_once_orders_went_out(world: World) -
     assert set(world.sandbox.ledger.orders) == {number}
 
 
+async def test_another_privy_is_refused_once_orders_went_out(world: World) -> None:
+    """Who tried the sandbox and goes on with the same database: the real Privy knows none of its orders."""
+    program, account = world.program, world.program.configuration["accounts"]["main"]
+    sandbox, account["base_url"] = account["base_url"], "http://127.0.0.1:9"
+    program.write()
+    await program.good("status")
+    account["base_url"] = sandbox  # nothing had gone out: it could still be changed
+    program.write()
+    world.shop.seed(1)
+    await program.good("backfill", "--since", LONG_AGO)
+    account["base_url"] = "http://127.0.0.1:9"
+    program.write()
+    for command in ("run", "sync"):
+        refused = await program(command)
+        assert (refused.code, refused.stdout) == (2, "")
+        assert (
+            f"accounts.main.base_url: the orders of store {STORE} went out to Privy at {sandbox}"
+            in refused.stderr
+        )
+
+
 async def test_orders_that_wait_are_numbered_anew_as_long_as_none_went_out(world: World) -> None:
     program, right = world.program, TOKEN
     program.variables["PRIVY_TOKEN"] = "privy_of_yesterday"

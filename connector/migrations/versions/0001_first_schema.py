@@ -163,6 +163,7 @@ def upgrade() -> None:
         sa.Column("live_from", sa.DateTime(timezone=True), nullable=False),
         sa.Column("identity", sa.String(), nullable=True),
         sa.Column("numbering", sa.String(), nullable=True),
+        sa.Column("base_url", sa.String(), nullable=False),
         sa.Column("prevented", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
