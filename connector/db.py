@@ -281,7 +281,7 @@ def _told(what: str, error: DBAPIError) -> str:
             sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check the path and its permissions",
             sqlite3.SQLITE_CORRUPT: "it is damaged; restore a copy",
             sqlite3.SQLITE_NOTADB: "the file is no SQLite database; check the path",
-            sqlite3.SQLITE_IOERR: "the disk answers with errors",
+            sqlite3.SQLITE_IOERR: "the disk answers with errors, or is full; look at it, nothing is lost",
         }
         code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
         return f"{what}: {advice.get(code, str(cause))}"

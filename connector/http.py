@@ -8,6 +8,7 @@ but where the configuration says.
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
@@ -298,6 +299,11 @@ def _without_query(url: str) -> str:
     return f"{parts.scheme}://{host}{parts.path}" if parts.scheme else parts.path
 
 
+def _reason(error: OSError) -> str:
+    """In the system's words; asyncio's name a function and an address."""
+    return os.strerror(error.errno) if error.errno else "no connection"
+
+
 def _unavailable(place: str, error: Exception) -> Unavailable:
     """httpx-aiohttp names most faults ConnectTimeout; the cause tells whether a connection was made."""
     cause = error.__cause__ or error
@@ -306,7 +312,7 @@ def _unavailable(place: str, error: Exception) -> Unavailable:
     if isinstance(cause, aiohttp.ClientConnectorDNSError):
         return Unavailable(f"{place}: the host name is not known")
     if isinstance(cause, aiohttp.ClientConnectorError):
-        return Unavailable(f"{place} cannot be reached ({cause.os_error.strerror or 'no connection'})")
+        return Unavailable(f"{place} cannot be reached ({_reason(cause.os_error)})")
     if isinstance(cause, aiohttp.ConnectionTimeoutError) or isinstance(error, httpx.ConnectError):
         return Unavailable(f"{place} cannot be reached (no connection in {CONNECT_SECONDS:g} s)")
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):

@@ -44,11 +44,14 @@ class Entry(msgspec.Struct, frozen=True):
 class OrderFile:
     """A file's orders, to be iterated once. ``whole`` says that an order's rows must stand together.
 
-    ``source`` is not buffered; ``key`` gives the id of a document, empty for none. Raises UsageError when the
-    file cannot be read, or not further.
+    ``source`` is not buffered; ``name`` is for messages; ``key`` gives the id of a document, empty for none.
+    Raises UsageError when the file cannot be read, or not further.
     """
 
-    def __init__(self, source: io.RawIOBase, key: Callable[[dict[str, Any]], str]) -> None:
+    def __init__(
+        self, source: io.RawIOBase, key: Callable[[dict[str, Any]], str], name: str = "the file"
+    ) -> None:
+        self._name = name
         self._source = io.BufferedReader(source)
         self._key = key
         self._stream = self._source
@@ -78,7 +81,7 @@ class OrderFile:
             return read()
         except (EOFError, OSError, zlib.error) as error:
             raise UsageError(
-                f"the file cannot be read beyond line {self._last} ({error}); what stands before is taken"
+                f"{self._name} cannot be read beyond line {self._last} ({error}); what stands before is taken"
             ) from None
 
     def _documents(self) -> Iterator[Entry]:

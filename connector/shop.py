@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ from connector import counters, outbox
 from connector.adapter import Adapter, History, Page, Poll, PushedAdapter
 from connector.clock import Clock
 from connector.db import Database
-from connector.errors import UsageError
+from connector.errors import AuthError, Unavailable, UsageError
 from connector.judgement import Bench
 from connector.mapping import Mapper
 from connector.stores import StoreFacts
@@ -63,6 +64,16 @@ class Shop:
         counters.seen(self.name, ((one.outcome, one.lane, one.rule) for one in taken.results))
         if taken.waiting:
             self.wake()
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """What the shop answers to a command's question names the store; the URL alone may not tell it."""
+        try:
+            yield
+        except AuthError as error:
+            raise AuthError(f"store {self.name}: {error}; correct its credentials") from None
+        except Unavailable as error:
+            raise Unavailable(f"store {self.name}: {error}") from None
 
     @property
     def bench(self) -> Bench:

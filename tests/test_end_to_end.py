@@ -109,7 +109,11 @@ async def test_check_keeps_to_the_budget_too(shop: Shop, shop_url: str, tmp_path
 async def test_check_tells_an_unreachable_shop(world: World, free_port: int) -> None:
     world.program.store["url"] = f"http://127.0.0.1:{free_port}"
     world.program.write()
-    await _check_says(world, f"store {STORE}", f"127.0.0.1:{free_port}")
+    await _check_says(
+        world,
+        f"store {STORE}",
+        f"http://127.0.0.1:{free_port}/wp-json/ cannot be reached (Connection refused)",
+    )
 
 
 async def test_check_tells_a_page_where_json_should_be(world: World) -> None:
@@ -170,6 +174,25 @@ async def test_wrong_usage_is_one_sentence_and_exit_code_two(
     assert says in sentence
 
 
+async def test_what_a_shop_answers_to_a_command_names_the_store(world: World) -> None:
+    order = str(world.shop.add())
+    world.shop.fail("html", times=None)
+    for command in (
+        ["preview", STORE, "--last", "1"],
+        ["preview", STORE, order],
+        ["backfill", "--since", LONG_AGO, "--dry-run"],
+        ["replay", STORE, order],
+        ["reconcile"],
+        ["adopt", STORE],
+        ["webhooks", "list", STORE],
+    ):
+        finished = await world.program(*command)
+        assert (finished.code, finished.stdout) == (1, "")
+        *_, sentence = finished.stderr.splitlines()
+        assert sentence.startswith(f"Error: store {STORE}: http://127.0.0.1:"), command
+        assert sentence.endswith("an HTML page instead of JSON")
+
+
 @pytest.mark.parametrize("command", [("backfill", "--since", LONG_AGO), ("reconcile",)])
 async def test_where_no_shop_can_be_read_it_is_said_what_to_do_instead(
     world: World, command: tuple[str, ...]
@@ -180,6 +203,13 @@ async def test_where_no_shop_can_be_read_it_is_said_what_to_do_instead(
     finished = await world.program(*command)
     assert (finished.code, finished.stdout) == (2, "")
     assert "connector import STORE FILE" in finished.stderr
+
+
+async def test_an_empty_configuration_is_good_for_nothing_and_check_says_so(world: World) -> None:
+    world.program.path.write_text("")
+    checked = await world.program.good("check", "--json")
+    assert [line["level"] for line in checked.json] == ["ok", "warning"]
+    assert "there are no stores yet" in checked.json[1]["message"]
 
 
 async def test_every_mistake_of_a_configuration_is_told_at_once(world: World) -> None:

@@ -21,6 +21,8 @@ def adopt(config: Path | None, store: str) -> None:
     """
 
     async def work(app: App) -> str:
-        return await identity.adopt(app.shop(store))
+        shop = app.shop(store)
+        with shop.named():
+            return await identity.adopt(shop)
 
     click.echo(f"store {store} now belongs to the shop at {with_app(config, work)}.")

@@ -87,7 +87,8 @@ async def _plans(app: App, since: datetime, until: datetime | None, names: tuple
                     bar.update(task, completed=read, total=total)
 
             limits = quota.limits_of(app.settings.accounts[shop.account])
-            found.append(await plan(shop, limits, since, until or app.clock.now(), tell))
+            with shop.named():
+                found.append(await plan(shop, limits, since, until or app.clock.now(), tell))
     return found
 
 

@@ -54,8 +54,11 @@ def check(config: Path | None, offline: bool, as_json: bool) -> None:
 async def _check(config: Path | None, offline: bool) -> list[Line]:
     loaded = load(config)
     settings = loaded.settings
-    counts = f"{len(settings.stores)} stores, {len(settings.accounts)} accounts"
+    counts = f"stores: {len(settings.stores)}, accounts: {len(settings.accounts)}"
     lines = [Line(level="ok", subject="configuration", message=f"{loaded.path} is good: {counts}")]
+    if not settings.stores:
+        message = "there are no stores yet, so there is nothing to do; connector init writes one"
+        lines.append(Line(level="warning", subject="stores", message=message))
     for name, numbering in numbering_of(settings).items():
         lines.append(
             Line(level="ok", subject=f"store {name}", message=f"orders are numbered {numbering.text}")
@@ -81,7 +84,8 @@ def _known(now: status.Status) -> Iterable[Line]:
     for kind, owners in (("store", now.stores), ("account", now.accounts)):
         for owner in owners:
             for trouble in (one for one in owner.troubles if one.lasting):
-                message = f"rests since {trouble.since:%Y-%m-%d %H:%M}Z: {trouble.message}"
+                since = f"rests since {trouble.since:%Y-%m-%d %H:%M}Z, is tried again by itself"
+                message = f"{since}: {trouble.message}"
                 yield Line(level="error", subject=f"{kind} {owner.name}", message=message)
 
 

@@ -109,7 +109,7 @@ async def _bring(
         size, as_of = told.st_size, as_of or datetime.fromtimestamp(told.st_mtime, UTC)
     done = Import(store=shop.name, as_of=min(as_of or now, now), dry_run=dry_run)
     importer = Importer(app, shop, file, done)
-    orders = OrderFile(source, importer.ref)
+    orders = OrderFile(source, importer.ref, str(file))
     daemon = daemon_pid(app.db.path) if app.db.path else None
     with _bar() as bar:
         task = bar.add_task(file.name, total=size, tail="") if bar else None

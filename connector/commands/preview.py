@@ -54,12 +54,13 @@ async def _previews(
     app: App, store: str, orders: tuple[str, ...], file: Path | None, last: int | None
 ) -> list[model.Preview]:
     shop = app.shop(store)
-    if file is not None:
-        found = _from_file(shop, file)
-    elif last is not None:
-        found = await _newest(app, shop, last)
-    else:
-        found = [await _one(app, shop, wanted) for wanted in orders]
+    with shop.named():
+        if file is not None:
+            found = _from_file(shop, file)
+        elif last is not None:
+            found = await _newest(app, shop, last)
+        else:
+            found = [await _one(app, shop, wanted) for wanted in orders]
     return [await app.db.run(model.preview, shop, document, app.clock.now()) for document in found]
 
 

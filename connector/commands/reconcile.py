@@ -47,7 +47,8 @@ async def _sums(app: App, store: str | None, since: datetime | None) -> list[mod
     for shop in shops:
         until = app.clock.now()
         span = app.settings.stores[shop.name].reconcile.span
-        sums.append(await model.reconcile(shop, since or until - span, until + timedelta(minutes=1)))
+        with shop.named():
+            sums.append(await model.reconcile(shop, since or until - span, until + timedelta(minutes=1)))
     return sums
 
 

@@ -52,7 +52,8 @@ async def _replay(app: App, store: str, orders: tuple[str, ...], since: datetime
     if shop.pushed:
         unknown = await _again(app, shop, refs)
     else:
-        unknown = await look(shop, refs, "replay", force=True)
+        with shop.named():
+            unknown = await look(shop, refs, "replay", force=True)
     click.echo(f"{len(refs) - len(unknown)} orders taken again.")
     for ref in unknown:
         click.echo(f"store {store}: neither the shop nor this program knows an order {ref!r}", err=True)

@@ -96,7 +96,9 @@ def remove(config: Path | None, store: str, address: str | None, as_json: bool) 
     """End every subscription that leads to this store's address. Polling goes on."""
 
     async def work(app: App) -> list[Change]:
-        return await subscriptions.remove(app.shop(store), _address(app, store, address))
+        shop = app.shop(store)
+        with shop.named():
+            return await subscriptions.remove(shop, _address(app, store, address))
 
     changes = with_app(config, work)
     if as_json:
@@ -111,7 +113,8 @@ def remove(config: Path | None, store: str, address: str | None, as_json: bool) 
 async def _list(app: App, store: str, address: str | None) -> list[Listed]:
     shop = app.shop(store)
     wanted = address or subscriptions.address_of(store, app.settings)
-    held = await subscriptions.inspect(shop, wanted)
+    with shop.named():
+        held = await subscriptions.inspect(shop, wanted)
     rows = [
         Listed(id="", topic=topic, address=wanted, state="missing", said="", ours=True)
         for topic in held.topics
@@ -140,14 +143,17 @@ async def _register(app: App, store: str, address: str | None, renew: bool) -> R
     if subscriptions.managed(shop).needs_secret:
         configured = app.settings.stores[store].webhook_secret
         if not configured:
-            if (await subscriptions.inspect(shop, to)).ours and not renew:
+            with shop.named():
+                held = await subscriptions.inspect(shop, to)
+            if held.ours and not renew:
                 raise UsageError(
                     f"store {store}: the shop already has webhooks to {to}, but the configuration has no "
                     "webhook_secret for them; put it there, or make them anew with another one: --renew"
                 )
             made = subscriptions.new_secret()
         secret = made or configured[0].get_secret_value()
-    changes = await subscriptions.register(shop, to, secret, renew=renew)
+    with shop.named():
+        changes = await subscriptions.register(shop, to, secret, renew=renew)
     return Registered(store=store, address=to, changes=changes, webhook_secret=made)
 
 
