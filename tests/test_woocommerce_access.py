@@ -21,9 +21,9 @@ from vcr.request import Request
 from adapters.woocommerce import WooCommerce, webhooks
 from adapters.woocommerce.client import Client, decoded
 from adapters.woocommerce.configuration import Options
-from adapters.woocommerce.diagnosis import identity
 from adapters.woocommerce.oauth1 import base_string
 from connector.adapter import Notice, Poll, ShopReport, WebhookRequest
+from connector.diagnosis import identity_of
 from connector.errors import AuthError, ConnectorError, Forged, Unavailable
 from connector.http import Http, Reply
 from tests.shops.woocommerce import Key, Shop, serve
@@ -405,7 +405,7 @@ async def test_a_site_that_closes_its_index_is_read_all_the_same(shop: Shop, url
     ],
 )
 def test_a_shop_s_identity_is_its_address_without_scheme_and_slash(home: str, expected: str) -> None:
-    assert identity(home) == expected
+    assert identity_of(home) == expected
 
 
 @asynccontextmanager

@@ -11,7 +11,6 @@ and documents of it, and a stand-in that keeps its rules.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from adapters.oscar import configuration, paging
 from adapters.oscar.client import Client
@@ -27,6 +26,7 @@ from connector.adapter import (
     Traits,
     WebhookRequest,
 )
+from connector.diagnosis import identity_of, own_statuses
 from connector.errors import Forged
 from connector.http import Http
 from connector.order import Document, Order
@@ -63,14 +63,18 @@ class Oscar(Adapter[configuration.Credentials, configuration.Options]):
         listed = await self._client.orders()
         if listed.rows:
             await paging.document(self._client, listed.rows[0])
-        parts = urlsplit(self.url)
         return ShopReport(
             findings=[
                 Finding(level="ok", subject="orders", message="can be read with these credentials"),
                 _about_paging(len(listed.rows), whole=listed.whole),
-                *_about_statuses(sorted({str(row.get("status")) for row in listed.rows})),
+                *own_statuses(
+                    sorted({str(row.get("status")) for row in listed.rows}),
+                    FINANCIAL,
+                    "financial_status",
+                    "fulfillment_status",
+                ),
             ],
-            identity=f"{parts.netloc.rpartition('@')[2]}{parts.path}".lower(),
+            identity=identity_of(self.url),
         )
 
     async def changed(self, read: Poll | History) -> Page:
@@ -103,14 +107,3 @@ def _about_paging(rows: int, *, whole: bool) -> Finding:
         return Finding(level="ok", subject="list", message=message)
     message += "; let the project set REST_FRAMEWORK DEFAULT_PAGINATION_CLASS and PAGE_SIZE (100)"
     return Finding(level="warning", subject="list", message=message)
-
-
-def _about_statuses(seen: list[str]) -> list[Finding]:
-    own = [status for status in seen if status not in FINANCIAL]
-    if not own:
-        return []
-    message = (
-        f"the shop has statuses of its own: {', '.join(own)}; say what they mean under "
-        "mapping.financial_status and mapping.fulfillment_status"
-    )
-    return [Finding(level="warning", subject="statuses", message=message)]

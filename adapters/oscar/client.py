@@ -130,16 +130,11 @@ class Client:
 
     async def _login(self) -> str:
         """The cookies of a new session."""
-        username, password = self._credentials.username, self._credentials.password
-        assert username is not None
-        assert password is not None
         reply = await self._http.send(
             "POST",
             f"{self._url}/login/",
             headers={"Accept": "application/json", "Content-Type": "application/json"},
-            content=exact_json.encode(
-                {"username": username.get_secret_value(), "password": password.get_secret_value()}
-            ),
+            content=exact_json.encode(self._credentials.login),
         )
         if reply.status in (400, 401, 403):
             raise AuthError(f"{reply.url} refuses credentials.username and password ({reply.status})")

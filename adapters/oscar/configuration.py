@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Self
-
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr
 
 from connector.adapter import StrictModel
+from connector.credentials import KeyOrLogin
 
 
-class Credentials(StrictModel):
+class Credentials(KeyOrLogin):
     """A token of Django REST framework, or a staff user's login."""
 
-    token: SecretStr | None = Field(default=None, min_length=1)
-    username: SecretStr | None = Field(default=None, min_length=1)
-    password: SecretStr | None = Field(default=None, min_length=1)
+    key_field = "token"
 
-    @model_validator(mode="after")
-    def _one_way_in(self) -> Self:
-        login = self.username is not None and self.password is not None
-        half = (self.username is None) != (self.password is None)
-        if half or login == (self.token is not None):
-            raise ValueError("give either token, or username and password")
-        return self
+    token: SecretStr | None = Field(default=None, min_length=1)
 
 
 class Options(StrictModel):

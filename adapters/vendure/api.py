@@ -144,11 +144,7 @@ class Api:
         return _answer(await graphql.post(self._http, self._url, query, variables, headers))
 
     async def _login(self) -> str:
-        username, password = self._credentials.username, self._credentials.password
-        assert username is not None
-        assert password is not None
-        variables = {"username": username.get_secret_value(), "password": password.get_secret_value()}
-        answer = _answer(await graphql.post(self._http, self._url, _LOGIN, variables))
+        answer = _answer(await graphql.post(self._http, self._url, _LOGIN, self._credentials.login))
         login = answer.data.get("login")
         if not isinstance(login, dict) or login.get("__typename") != "CurrentUser":
             raise AuthError(f"{self._url} refuses credentials.username and password")

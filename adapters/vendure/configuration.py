@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr
 
 from connector.adapter import StrictModel
+from connector.credentials import KeyOrLogin
 
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
-class Credentials(StrictModel):
+class Credentials(KeyOrLogin):
     """An API key (Vendure 3.6 and newer), or an administrator's login."""
 
-    api_key: SecretStr | None = Field(default=None, min_length=1)
-    username: SecretStr | None = Field(default=None, min_length=1)
-    password: SecretStr | None = Field(default=None, min_length=1)
+    key_field = "api_key"
 
-    @model_validator(mode="after")
-    def _one_way_in(self) -> Self:
-        login = self.username is not None and self.password is not None
-        half = (self.username is None) != (self.password is None)
-        if half or login == (self.api_key is not None):
-            raise ValueError("give either api_key, or username and password")
-        return self
+    api_key: SecretStr | None = Field(default=None, min_length=1)
 
 
 class Options(StrictModel):

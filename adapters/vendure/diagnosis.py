@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import msgspec
 
 from adapters.vendure.api import Api, shaped
@@ -11,6 +9,7 @@ from adapters.vendure.configuration import Options
 from adapters.vendure.paging import Lists
 from adapters.vendure.statuses import FULFILLMENT
 from connector.adapter import Finding, ShopReport
+from connector.diagnosis import identity_of, own_statuses
 
 _QUERY = """{
   activeChannel { code defaultCurrencyCode pricesIncludeTax }
@@ -67,14 +66,14 @@ async def diagnose(api: Api, lists: Lists, url: str, options: Options) -> ShopRe
         ),
     ]
     findings += _about_ids([str(body.get("id")) for body in rows.bodies])
-    findings += _about_states([one.name for one in config.order_process])
+    states = [one.name for one in config.order_process]
+    findings += own_statuses(states, FULFILLMENT, "fulfillment_status")
     return ShopReport(findings=findings, identity=identity(url, channel.code if options.channel else ""))
 
 
 def identity(url: str, channel: str) -> str:
     """Vendure does not know its own address, so it is the configured one, and the channel."""
-    parts = urlsplit(url)
-    place = f"{parts.netloc.rpartition('@')[2]}{parts.path}".lower().rstrip("/")
+    place = identity_of(url)
     return f"{place} channel {channel}" if channel else place
 
 
@@ -83,14 +82,3 @@ def _about_ids(ids: list[str]) -> list[Finding]:
         return []
     message = "the shop's ids are text (UuidIdStrategy); set mapping.order_id.strategy to hash"
     return [Finding(level="warning", subject="ids", message=message)]
-
-
-def _about_states(names: list[str]) -> list[Finding]:
-    own = [name for name in names if name not in FULFILLMENT]
-    if not own:
-        return []
-    message = (
-        f"the shop has order states of its own: {', '.join(own)}; say what they mean under "
-        "mapping.fulfillment_status"
-    )
-    return [Finding(level="warning", subject="states", message=message)]

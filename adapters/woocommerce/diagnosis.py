@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from adapters.woocommerce.client import Answer, Client
 from adapters.woocommerce.listing import Listing
 from adapters.woocommerce.site_clock import SiteClock
 from adapters.woocommerce.statuses import FINANCIAL
 from connector.adapter import Finding, ShopReport
+from connector.diagnosis import identity_of, own_statuses
 from connector.errors import AuthError, Unavailable
 
 _MAY_BE_LATE = "orders changed in one hour of spring can be missed until reconcile finds them"
@@ -32,14 +32,8 @@ async def diagnose(client: Client, listing: Listing) -> ShopReport:
     environment = _object(_object(status).get("environment"))
     return ShopReport(
         findings=findings,
-        identity=identity(str(_object(site).get("home") or environment.get("home_url") or "")),
+        identity=identity_of(str(_object(site).get("home") or environment.get("home_url") or "")),
     )
-
-
-def identity(home: str) -> str:
-    """Host and path of the site's own address, comparable: no scheme, lower case, no slash at the end."""
-    parts = urlsplit(home)
-    return f"{parts.netloc}{parts.path}".lower().rstrip("/")
 
 
 _PLAIN_PERMALINKS = Finding(
@@ -67,7 +61,7 @@ async def _site(client: Client) -> Answer | None:
 
 
 async def _plain_identity(client: Client) -> str:
-    return identity(str(_object(await client.plain_index()).get("home") or ""))
+    return identity_of(str(_object(await client.plain_index()).get("home") or ""))
 
 
 async def _optional(client: Client, path: str, params: dict[str, str]) -> Answer | None:
@@ -134,14 +128,7 @@ def _about_system(status: Answer | None) -> Sequence[Finding]:
 def _about_statuses(answer: Answer | None) -> Sequence[Finding]:
     rows = answer.value if answer is not None and isinstance(answer.value, list) else []
     slugs = [str(row.get("slug")) for row in rows if isinstance(row, dict) and row.get("slug")]
-    own = [slug for slug in slugs if slug not in FINANCIAL]
-    if not own:
-        return []
-    message = (
-        f"the shop has statuses of its own: {', '.join(own)}; say what they mean under "
-        "mapping.financial_status, mapping.fulfillment_status and mapping.placed"
-    )
-    return [Finding(level="warning", subject="statuses", message=message)]
+    return own_statuses(slugs, FINANCIAL, "financial_status", "fulfillment_status", "placed")
 
 
 def _object(value: Any) -> dict[str, Any]:
