@@ -166,9 +166,7 @@ def recover(connection: Connection, account: str, *, now: datetime, steady: floa
     for lane, count in in_flight(connection, account).items():
         quota.spend(connection, account, lane, count, steady)
     connection.execute(
-        update(OUTBOX)
-        .where(*flying)
-        .values(claimed_at=None, claimed_hash=None, claimed_lane=None, due_at=steady)
+        update(OUTBOX).where(*flying).values(claimed_at=None, claimed_lane=None, due_at=steady)
     )
     connection.execute(
         update(OUTBOX)
@@ -265,7 +263,6 @@ _CLAIM = (
     .where(OUTBOX.c.store == bindparam("its_store"), OUTBOX.c.ref == bindparam("its_ref"))
     .values(
         claimed_at=bindparam("its_claimed_at"),
-        claimed_hash=OUTBOX.c.hash,
         claimed_lane=bindparam("its_lane"),
         attempts=OUTBOX.c.attempts + 1,
         maybe=True,
@@ -275,7 +272,7 @@ _CLAIM = (
 
 
 def _settle_statements() -> dict[str, Any]:
-    free = {"claimed_at": None, "claimed_hash": None, "claimed_lane": None}
+    free = {"claimed_at": None, "claimed_lane": None}
     row = update(OUTBOX).where(OUTBOX.c.store == bindparam("its_store"), OUTBOX.c.ref == bindparam("its_ref"))
     sent_is_newest = (OUTBOX.c.hash == bindparam("its_hash")) & (OUTBOX.c.state == "waiting")
     later = row.values(**free, due_at=bindparam("its_due_at"), maybe=bindparam("its_maybe"))

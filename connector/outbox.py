@@ -1,8 +1,8 @@
 """One row per (store, order): what Privy should know, and what it was last told.
 
 ``state`` is what the newest version of the order wants: waiting to be sent, delivered, skipped by a
-named rule, or failed with its reason. While a request is in flight ``claimed_at`` is set besides; the
-version sent is remembered in ``claimed_hash``, so that a newer one that comes in meanwhile stays waiting.
+named rule, or failed with its reason. While a request is in flight ``claimed_at`` is set besides; its
+claim knows which version left, so that a newer one that comes in meanwhile stays waiting.
 ``maybe`` is true from the claim until a definite answer: then Privy may hold what was sent.
 """
 
@@ -83,7 +83,6 @@ class OutboxRecord(SQLModel, table=True):
     looked_at: float | None = Field(default=None, sa_type=Float)
     addresses: str = ""
     claimed_at: float | None = Field(default=None, sa_type=Float)
-    claimed_hash: str | None = None
     claimed_lane: str | None = None
     maybe: bool = False
     told_hash: str | None = None

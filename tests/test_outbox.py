@@ -193,6 +193,12 @@ def test_a_number_that_another_order_has_fails_one_order_and_not_the_page(state:
     assert [rows["1"].order_id, rows["3"].order_id] == [None, None]
 
 
+def test_an_order_that_never_went_out_may_change_its_number(state: State) -> None:
+    state.accept(version("1"))
+    state.accept(version("1", order_id=1001, changed_at=NOW))
+    assert (state.row("1").state, state.row("1").order_id) == ("waiting", 1001)
+
+
 def test_a_number_that_is_not_the_one_sent_fails_the_order(state: State) -> None:
     state.accept(version("1"))
     deliver(state)
@@ -242,6 +248,16 @@ def test_every_step_is_on_the_orders_time_line(state: State) -> None:
     state.settle(claim, detail="201")
     lines = [(one.kind, one.outcome) for one in state.do(events.timeline, "acme", "1")]
     assert lines == [("seen", "waiting"), ("sent", "delivered")]
+
+
+def test_a_return_to_what_privy_knows_says_so_on_the_time_line(state: State) -> None:
+    state.accept(version("1"))
+    deliver(state)
+    state.accept(version("1", total=96, changed_at=NOW))
+    state.accept(version("1", changed_at=NOW + MINUTE))
+    last = state.do(events.timeline, "acme", "1")[-1]
+    assert last.outcome == "delivered"
+    assert last.detail.endswith(": Privy already knows this payload")
 
 
 def test_a_page_says_what_became_of_each_of_its_orders(state: State) -> None:

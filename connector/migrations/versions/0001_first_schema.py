@@ -101,7 +101,6 @@ def upgrade() -> None:
         sa.Column("looked_at", sa.Float(), nullable=True),
         sa.Column("addresses", sa.String(), nullable=False),
         sa.Column("claimed_at", sa.Float(), nullable=True),
-        sa.Column("claimed_hash", sa.String(), nullable=True),
         sa.Column("claimed_lane", sa.String(), nullable=True),
         sa.Column("maybe", sa.Boolean(), nullable=False),
         sa.Column("told_hash", sa.String(), nullable=True),
