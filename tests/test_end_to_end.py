@@ -538,11 +538,13 @@ async def test_failed_orders_are_listed_shown_retried_and_discarded(world: World
     assert "total" in reasons[str(unreadable)]
     assert str(bad) in (await program.good("failed", "list", "--store", STORE)).stdout
     assert "currency" in (await program.good("failed", "show", STORE, str(bad))).stdout
-    assert (await program("failed", "retry", STORE, str(bad))).code == 1  # nothing has changed yet
+    vain = await program("failed", "retry", STORE, str(bad), "--json")
+    assert (vain.code, vain.json["asked"], vain.json["waiting"]) == (1, 1, 0)  # nothing has changed yet
+    assert vain.json["still"][0][0] == str(bad)
 
     program.store["mapping"]["fields"] = {"currency": "'USD'"}
     program.write()
-    await program.good("failed", "discard", STORE, str(other))
+    assert (await program.good("failed", "discard", STORE, str(other), "--json")).json == {"discarded": 1}
     retried = await program("failed", "retry", STORE, "--all")
     assert retried.code == 1
     assert retried.stdout.startswith("2 of 3")
@@ -561,7 +563,7 @@ async def test_replay_sends_again_and_history_stays_history(world: World) -> Non
     program, shop = world.program, world.shop
     first, second = shop.seed(2, until="2026-03-01T00:00:00+00:00", names=["completed_card"])
     await program.good("backfill", "--since", LONG_AGO)
-    assert "1 orders taken again" in (await program.good("replay", STORE, str(first))).stdout
+    assert "Orders taken again: 1." in (await program.good("replay", STORE, str(first))).stdout
     await program.good("sync")
     assert [one.order_id for one in world.sandbox.arrivals].count(first) == 2
     await program.good("replay", STORE, "--since", LONG_AGO)
@@ -569,6 +571,8 @@ async def test_replay_sends_again_and_history_stays_history(world: World) -> Non
     assert [one.order_id for one in world.sandbox.arrivals].count(second) == 2
     assert all(one.initial_sync for one in world.sandbox.arrivals)
     assert not world.sandbox.ledger.flows
+    unknown = await program("replay", STORE, "4711", "--json")
+    assert unknown.json == {"taken": 0, "unknown": ["4711"]}
     unknown = await program("replay", STORE, "4711")
     assert unknown.code == 1
     assert "4711" in unknown.stderr
@@ -595,7 +599,8 @@ async def test_a_shop_that_says_another_address_sends_nothing_until_it_is_adopte
     assert checked.code == 1
     assert f"connector adopt {STORE}" in checked.stdout
     assert world.stored() == 0
-    assert "staging.acme.example" in (await program.good("adopt", STORE)).stdout
+    adopted = (await program.good("adopt", STORE, "--json")).json
+    assert adopted == {"store": STORE, "shop": "staging.acme.example"}
     await program.good("sync")
     assert set(world.sandbox.ledger.orders) == {number}
 

@@ -8,13 +8,14 @@ import click
 
 from connector import identity
 from connector.app import App
-from connector.commands.frame import with_app
+from connector.commands.frame import as_json_option, print_json, with_app
 
 
 @click.command()
 @click.argument("store")
+@as_json_option
 @click.pass_obj
-def adopt(config: Path | None, store: str) -> None:
+def adopt(config: Path | None, store: str, as_json: bool) -> None:
     """Accept that STORE's shop now says another address: a move, not a staging copy.
 
     Or that STORE is a new store for a shop that was read under another name.
@@ -25,4 +26,8 @@ def adopt(config: Path | None, store: str) -> None:
         with shop.named():
             return await identity.adopt(shop)
 
-    click.echo(f"store {store} now belongs to the shop at {with_app(config, work)}.")
+    address = with_app(config, work)
+    if as_json:
+        print_json({"store": store, "shop": address})
+    else:
+        click.echo(f"store {store} now belongs to the shop at {address}.")

@@ -12,6 +12,8 @@ from connector.commands.frame import as_json_option, print_json
 from connector.commands.tables import print_table
 from connector.demo import Demo, Fell, Seen, Summary
 
+MOST = 10  # problems that are shown one by one
+
 
 @click.command()
 @click.option("--seconds", type=click.FloatRange(1), help="How long the shop lives; default: until Ctrl-C.")
@@ -69,8 +71,10 @@ def _show_summary(summary: Summary) -> None:
         ["flows for old orders", str(summary.historical_flows)],
     ]
     print_table("What happened", ["", "count"], rows)
-    for problem in summary.problems:
+    for problem in summary.problems[:MOST]:
         click.echo(f"Wrong: {problem}")
+    if len(summary.problems) > MOST:
+        click.echo(f"Wrong: {len(summary.problems) - MOST} more like these; --json lists them all")
     if not summary.problems:
         click.echo(
             "Every order of the shop is in its final state in the sandbox; no old order wrote to anybody."

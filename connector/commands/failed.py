@@ -65,22 +65,31 @@ def show(config: Path | None, store: str, order: str, as_json: bool) -> None:
 @click.argument("store")
 @click.argument("orders", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All failed orders of the store.")
+@as_json_option
 @click.pass_obj
-def retry(config: Path | None, store: str, orders: tuple[str, ...], every: bool) -> None:
+def retry(config: Path | None, store: str, orders: tuple[str, ...], every: bool, as_json: bool) -> None:
     """Map failed orders again by today's configuration and send what comes out."""
-    left = with_app(config, lambda app: _retry(app, store, orders, every))
-    sys.exit(1 if left else 0)
+    done = with_app(config, lambda app: _retry(app, store, orders, every))
+    if as_json:
+        print_json(done)
+    else:
+        _show_retried(store, done)
+    sys.exit(1 if done.asked > done.waiting else 0)
 
 
 @failed.command()
 @click.argument("store")
 @click.argument("orders", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All failed orders of the store.")
+@as_json_option
 @click.pass_obj
-def discard(config: Path | None, store: str, orders: tuple[str, ...], every: bool) -> None:
+def discard(config: Path | None, store: str, orders: tuple[str, ...], every: bool, as_json: bool) -> None:
     """Set failed orders aside, until they change at the shop. They are counted as skipped: discarded."""
     count = with_app(config, lambda app: _discard(app, store, orders, every))
-    click.echo(f"{count} discarded.")
+    if as_json:
+        print_json({"discarded": count})
+    else:
+        click.echo(f"{count} discarded.")
 
 
 def _chosen(connection: Connection, store: str, orders: tuple[str, ...], every: bool) -> list[str]:
@@ -100,10 +109,12 @@ async def _listed(app: App, store: str | None) -> list[failures.Failure]:
     return await app.db.run(failures.listed, app.shop(store).name if store else None)
 
 
-async def _retry(app: App, store: str, orders: tuple[str, ...], every: bool) -> int:
+async def _retry(app: App, store: str, orders: tuple[str, ...], every: bool) -> failures.Retried:
     shop = app.shop(store)
-    refs = await app.db.run(_chosen, store, orders, every)
-    done = await failures.retry(shop, refs, BY)
+    return await failures.retry(shop, await app.db.run(_chosen, store, orders, every), BY)
+
+
+def _show_retried(store: str, done: failures.Retried) -> None:
     click.echo(
         f"{done.waiting} of {done.asked} wait to be sent; a running daemon, or connector sync, sends them."
     )
@@ -113,7 +124,6 @@ async def _retry(app: App, store: str, orders: tuple[str, ...], every: bool) -> 
         )
     for ref, reason in done.still:
         click.echo(f"order {ref} still fails: {reason}", err=True)
-    return done.asked - done.waiting
 
 
 async def _discard(app: App, store: str, orders: tuple[str, ...], every: bool) -> int:

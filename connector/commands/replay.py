@@ -7,11 +7,12 @@ from datetime import datetime
 from pathlib import Path
 
 import click
+import msgspec
 from sqlalchemy import Connection, select
 
 from connector import explain
 from connector.app import App
-from connector.commands.frame import with_app
+from connector.commands.frame import as_json_option, print_json, with_app
 from connector.commands.moments import Moment
 from connector.errors import UsageError
 from connector.feeds import look, remap
@@ -21,12 +22,22 @@ from connector.shop import Shop
 PAGE = 100  # orders a transaction
 
 
+class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+    """How many orders were ``taken`` again, and those that nobody knows."""
+
+    taken: int
+    unknown: list[str]
+
+
 @click.command()
 @click.argument("store")
 @click.argument("orders", nargs=-1)
 @click.option("--since", type=Moment(past=True), help="All known orders placed from this date on (UTC).")
+@as_json_option
 @click.pass_obj
-def replay(config: Path | None, store: str, orders: tuple[str, ...], since: datetime | None) -> None:
+def replay(
+    config: Path | None, store: str, orders: tuple[str, ...], since: datetime | None, as_json: bool
+) -> None:
     """Fetch orders afresh and send them again, though unchanged. (Pushed ones: as they were pushed last.)
 
     The rules about old orders hold here too: what is history goes as history. A running daemon, or
@@ -34,10 +45,17 @@ def replay(config: Path | None, store: str, orders: tuple[str, ...], since: date
     """
     if bool(orders) == (since is not None):
         raise UsageError("name orders, or --since DATE")
-    sys.exit(with_app(config, lambda app: _replay(app, store, orders, since)))
+    done = with_app(config, lambda app: _replay(app, store, orders, since))
+    if as_json:
+        print_json(done)
+    else:
+        click.echo(f"Orders taken again: {done.taken}.")
+        for ref in done.unknown:
+            click.echo(f"store {store}: neither the shop nor this program knows an order {ref!r}", err=True)
+    sys.exit(1 if done.unknown else 0)
 
 
-async def _replay(app: App, store: str, orders: tuple[str, ...], since: datetime | None) -> int:
+async def _replay(app: App, store: str, orders: tuple[str, ...], since: datetime | None) -> Replayed:
     shop = app.shop(store)
 
     def chosen(connection: Connection) -> list[str]:
@@ -54,10 +72,7 @@ async def _replay(app: App, store: str, orders: tuple[str, ...], since: datetime
     else:
         with shop.named():
             unknown = await look(shop, refs, "replay", force=True)
-    click.echo(f"{len(refs) - len(unknown)} orders taken again.")
-    for ref in unknown:
-        click.echo(f"store {store}: neither the shop nor this program knows an order {ref!r}", err=True)
-    return 1 if unknown else 0
+    return Replayed(taken=len(refs) - len(unknown), unknown=unknown)
 
 
 async def _again(app: App, shop: Shop, refs: list[str]) -> list[str]:

@@ -25,7 +25,7 @@ def show(now: model.Status) -> None:
     """The status as tables on stdout."""
     print_table(
         "Stores",
-        ["", "store", "read", "newest change", "waiting live", "history", "delivered", "skipped", "failed"],
+        ["", "store", "read", "read up to", "waiting live", "history", "delivered", "skipped", "failed"],
         [
             [
                 one.light,
