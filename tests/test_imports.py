@@ -15,7 +15,6 @@ FOR_RARE_MOMENTS = {
     "pydantic_settings": 1.4,  # the environment overrides a setting
     "rich": 2.0,  # something is drawn on a terminal
     "sqlalchemy.dialects.postgresql": 2.0,
-    "sqlalchemy.orm": 7.0,  # no code needs it
 }
 DAEMON = """
 import atexit, sys
