@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 
 from connector.errors import ConfigError, ConnectorError, UsageError
+from connector.spelling import suggestion
 
 # Command, its short help; the module connector.commands.<command> holds a click command of that name (with a
 # "_" where that is a word of Python's own).
@@ -83,6 +84,13 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            raise UsageError(f"there is no command {args[0]!r}; {suggestion(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -118,6 +126,7 @@ def main() -> None:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
         sys.exit(130)
     except BrokenPipeError:
         _forget_the_rest()

@@ -138,6 +138,7 @@ async def _check_says(world: World, subject: str, word: str) -> None:
     ("arguments", "says"),
     [
         (["frobnicate"], "frobnicate"),
+        (["statsu"], 'did you mean "status"?'),
         (["backfill"], "--since"),
         (["backfill", "--since", "yesterday"], "'yesterday' is no date"),
         (["backfill", "--since", "2026-02-30", "--dry-run"], "'2026-02-30' is no date"),
@@ -308,6 +309,7 @@ async def test_ctrl_c_leaves_a_backfill_that_goes_on(world: World) -> None:
     assert "Interrupted; nothing is lost" in stopped.stderr
     assert "Traceback" not in stopped.stderr
     assert 10 <= len(world.sandbox.ledger.orders) < 120
+    assert (await world.program.good("backfill", "--cancel", "--json")).json == {"stopped": 1}
     world.sandbox.sandbox.latency = 0.0
     await world.program.good("backfill", "--since", LONG_AGO)
     assert world.truth().differing() == []

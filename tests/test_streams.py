@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -70,6 +74,44 @@ def test_a_full_disk_under_stdout_is_one_sentence(folder: Path) -> None:
 def test_a_reader_that_goes_away_is_no_fault_to_be_told(folder: Path) -> None:
     finished = connector(folder, "connector schema | true")
     assert (finished.returncode, finished.stderr) == (0, b"")
+
+
+def test_what_the_tab_key_asks_for_is_answered(folder: Path) -> None:
+    asked = {"_CONNECTOR_COMPLETE": "bash_complete", "COMP_WORDS": "connector failed r", "COMP_CWORD": "2"}
+    completed = connector(folder, 'exec "${PYTHON%/*}/connector"', **asked)
+    assert (completed.returncode, completed.stdout, completed.stderr) == (0, b"plain,retry\n", b"")
+    wrong = connector(
+        folder, 'exec "${PYTHON%/*}/connector"', **asked | {"COMP_WORDS": "connector nothing r"}
+    )
+    assert wrong.stderr == b""
+
+
+def test_ctrl_c_ends_a_command_that_waits_for_a_line(folder: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "connector", "import", "acme", "-"],
+        cwd=folder, stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(f"{ORDER}\n".encode() * 100)  # a transaction's worth: then it waits for more
+        process.stdin.flush()
+        deadline = time.monotonic() + 60
+        while not _orders_in(folder / "connector.db"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert process.stderr.read().endswith(b"Interrupted.\n")
+
+
+def _orders_in(database: Path) -> int:
+    if not database.exists():
+        return 0
+    try:
+        with closing(sqlite3.connect(database)) as connection:
+            return int(connection.execute("SELECT count(*) FROM outbox").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0  # its tables are still being made
 
 
 def test_closed_streams_are_empty_ones(folder: Path) -> None:

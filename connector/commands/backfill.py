@@ -33,7 +33,7 @@ LOOKING = 0.02  # between these, looking takes this part of the time: it counts 
 
 
 @click.command()
-@click.option("--since", type=Moment(past=True), required=True, help="Orders placed from this date on (UTC).")
+@click.option("--since", type=Moment(past=True), help="Orders placed from this date on (UTC).  [required]")
 @click.option("--until", type=Moment(), help="Orders placed before this date; default: now.")
 @click.option(
     "--store", "names", multiple=True, help="Only this store; may be repeated. Default: all that can be read."
@@ -44,7 +44,7 @@ LOOKING = 0.02  # between these, looking takes this part of the time: it counts 
 @click.pass_obj
 def backfill(
     config: Path | None,
-    since: datetime,
+    since: datetime | None,
     until: datetime | None,
     names: tuple[str, ...],
     dry_run: bool,
@@ -56,13 +56,22 @@ def backfill(
     Ctrl-C is safe: the same command goes on where it stopped, and so does a daemon. Beside a running daemon
     the work is handed to it, and this command only follows.
     """
+    if cancel:
+        stopped = with_app(config, lambda app: _cancel(app, names))
+        if as_json:
+            print_json({"stopped": stopped})
+        else:
+            click.echo(f"Backfills stopped: {stopped}. What was read already still goes out.")
+        return
+    if since is None:
+        raise UsageError("say from when on: --since DATE")
     if until is not None and until <= since:
         raise UsageError(f"--until {until:%Y-%m-%d} does not lie after --since {since:%Y-%m-%d}")
     if dry_run:
         plans = with_app(config, lambda app: _plans(app, since, until, names))
         _show_plans(plans, as_json)
         return
-    sys.exit(asyncio.run(_bring(config, since, until, names, cancel, as_json)))
+    sys.exit(asyncio.run(_bring(config, since, until, names, as_json)))
 
 
 def _chosen(app: App, names: tuple[str, ...]) -> list[Shop]:
@@ -113,23 +122,20 @@ def _show_plans(plans: list[Plan], as_json: bool) -> None:
             click.echo(f"  {count} cannot be sent: {reason}")
 
 
+async def _cancel(app: App, names: tuple[str, ...]) -> int:
+    return sum([await app.db.run(backfills.cancel, shop.name) for shop in _chosen(app, names)])
+
+
 async def _bring(
     config: Path | None,
     since: datetime,
     until: datetime | None,
     names: tuple[str, ...],
-    cancel: bool,
     as_json: bool,
 ) -> int:
     loaded = load(config)
     async with App(loaded) as app:
         chosen = [shop.name for shop in _chosen(app, names)]
-        if cancel:
-            stopped = sum([await app.db.run(backfills.cancel, name) for name in chosen])
-            click.echo(
-                f"{stopped} backfill{'s' * (stopped != 1)} stopped; what was read already still goes out."
-            )
-            return 0
         now = app.clock.now()
         ours = [(await app.db.run(backfills.start, name, since, until, now)).id for name in chosen]
         path = app.db.path

@@ -61,7 +61,7 @@ def show(config: Path | None, store: str, order: str, as_json: bool) -> None:
         click.echo(f"{event.at:%Y-%m-%d %H:%M:%S}Z  {event.kind} {event.outcome}: {event.detail}")
 
 
-@failed.command()
+@failed.command(short_help="Map failed orders again, and send them.")
 @click.argument("store")
 @click.argument("orders", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All failed orders of the store.")

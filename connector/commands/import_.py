@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import io
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -78,6 +80,7 @@ def import_(
     that follow each other give lines[].sku an element each); also compressed with gzip. The same file
     again costs nothing, so after Ctrl-C just start anew. Exits 1 when an order has a fault; the rest goes on.
     """
+    signal.signal(signal.SIGINT, _interrupt)
     with _opened(file) as source:
         done = with_app(config, lambda app: _bring(app, app.shop(store), source, file, dry_run, as_of))
     if as_json:
@@ -85,6 +88,11 @@ def import_(
     else:
         _show(done, file)
     sys.exit(1 if done.failed or done.left_out else 0)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """At once: asyncio would only cancel the task, which sees nothing while it waits for a line of stdin."""
+    raise KeyboardInterrupt
 
 
 @contextmanager
