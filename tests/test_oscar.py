@@ -7,12 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from adapters.oscar import Oscar
 from adapters.oscar.configuration import Credentials, Options
 from connector.adapter import Adapter, History, Poll
-from connector.errors import AuthError, ConnectorError, Unavailable
+from connector.errors import ConnectorError, Unavailable
 from connector.http import Http
 from tests.shops.oscar.contract import OscarStandIn, stand_in
 from tests.shops.oscar.shop import Shop
@@ -38,13 +37,11 @@ async def http() -> AsyncIterator[Http]:
         yield http
 
 
-def reader(stand: OscarStandIn, http: Http, *, login: bool = False, watch: int = 20) -> Oscar:
-    """The adapter with the token, or with a login."""
-    username, password = stand.shop.login
-    given = {"username": username, "password": password} if login else {"token": stand.shop.token}
+def reader(stand: OscarStandIn, http: Http, *, watch: int = 20) -> Oscar:
+    """The adapter with the token."""
     return Oscar(
         url=stand.url,
-        credentials=Credentials.model_validate(given),
+        credentials=Credentials.model_validate(stand.credentials),
         options=Options(watch=watch),
         http=http,
     )
@@ -175,29 +172,6 @@ async def test_a_blocked_admin_api_is_named(stand: OscarStandIn, shop: Shop, htt
     assert isinstance(error, Unavailable)
     assert "OSCARAPI_BLOCK_ADMIN_API_ACCESS = False" in str(error)
     assert isinstance(await refused(reader(stand, http).fetch("1")), Unavailable)  # and no order is gone
-
-
-async def test_a_login_lasts_and_is_renewed_when_its_session_ends(
-    stand: OscarStandIn, shop: Shop, http: Http
-) -> None:
-    (ref,) = stand.place(1)
-    adapter = reader(stand, http, login=True)
-    for _ in range(3):
-        assert await adapter.fetch(ref)
-    assert len(shop.sessions) == 1
-    shop.sessions.clear()
-    assert await adapter.fetch(ref)
-    shop.sessions.clear()
-    shop.login = ("staff", "another")
-    error = await refused(adapter.fetch(ref))
-    assert isinstance(error, AuthError)
-    assert "open sesame" not in str(error)
-
-
-def test_credentials_are_a_token_or_a_whole_login() -> None:
-    for wrong in ({}, {"username": "a"}, {"token": "t", "username": "a", "password": "p"}, {"token": ""}):
-        with pytest.raises(ValidationError):
-            Credentials.model_validate(wrong)
 
 
 async def test_a_line_has_the_sku_of_its_stock_record_else_its_products_id(

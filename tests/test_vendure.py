@@ -39,13 +39,11 @@ async def http() -> AsyncIterator[Http]:
         yield http
 
 
-def reader(stand: VendureStandIn, http: Http, *, login: bool = False, **options: Any) -> Vendure:
-    """The adapter with the key, or with a login."""
-    username, password = stand.shop.login
-    given = {"username": username, "password": password} if login else {"api_key": stand.shop.key}
+def reader(stand: VendureStandIn, http: Http, **options: Any) -> Vendure:
+    """The adapter with the key."""
     return Vendure(
         url=stand.url,
-        credentials=Credentials.model_validate(given),
+        credentials=Credentials.model_validate(stand.credentials),
         options=Options.model_validate(options),
         http=http,
     )
@@ -175,29 +173,6 @@ async def test_a_channel_that_the_shop_has_not_is_refused_though_the_shop_takes_
     assert "options.channel" in str(await refused(adapter.check()))
     shop.channels.append("german")
     assert (await adapter.check()).identity.endswith("/admin-api channel channel-german")
-
-
-async def test_a_login_lasts_and_is_renewed_when_its_session_ends(
-    stand: VendureStandIn, shop: Shop, http: Http
-) -> None:
-    (ref,) = stand.place(1)
-    adapter = reader(stand, http, login=True)
-    for _ in range(3):
-        assert await adapter.fetch(ref)
-    assert len(shop.sessions) == 1
-    shop.sessions.clear()
-    assert await adapter.fetch(ref)
-    shop.sessions.clear()
-    shop.login = ("admin", "another")
-    error = await refused(adapter.fetch(ref))
-    assert isinstance(error, AuthError)
-    assert "open sesame" not in str(error)
-
-
-def test_credentials_are_a_key_or_a_whole_login() -> None:
-    for wrong in ({}, {"username": "a"}, {"api_key": "k", "username": "a", "password": "p"}, {"api_key": ""}):
-        with pytest.raises(ValidationError):
-            Credentials.model_validate(wrong)
 
 
 async def test_the_parts_of_sellers_are_left_out_unless_the_store_reads_them(

@@ -1,9 +1,10 @@
-"""What spoils a stand-in's answers, ahead of its own application."""
+"""What spoils a stand-in's answers, ahead of its own application, and such a stand-in for the contract."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -37,3 +38,35 @@ class Spoiler:
             await asyncio.Event().wait()
         else:
             await self._application(scope, receive, send)
+
+
+class Shop(Protocol):
+    """``orders`` by their ids."""
+
+    @property
+    def orders(self) -> dict[str, Any]: ...
+
+
+S = TypeVar("S", bound=Shop)
+
+
+class SpoiledStandIn(Generic[S]):
+    """The part of ``tests.contract.StandIn`` that is the same for every shop behind a Spoiler."""
+
+    def __init__(self, shop: S, url: str, credentials: Mapping[str, Any], spoiler: Spoiler) -> None:
+        self.shop = shop
+        self.url = url
+        self.credentials = credentials
+        self._spoiler = spoiler
+
+    def remove(self, ref: str) -> None:
+        """Deletes an order for good."""
+        del self.shop.orders[ref]
+
+    def before_request(self, act: Callable[[], None]) -> None:
+        """Calls ``act`` ahead of each request."""
+        self._spoiler.before_request = act
+
+    def fail(self, fault: str) -> None:
+        """From now on every request meets this fault."""
+        self._spoiler.fault = fault

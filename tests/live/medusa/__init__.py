@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +14,24 @@ from connector import exact_json
 from tests.live.medusa.customers import ADDRESSES, BUYERS, LIVE, PAST
 from tests.live.medusa.goods import Goods, stock
 from tests.live.medusa.oracle import truth_of
-from tests.live.process import free_port, run, serve, stop
-from tests.live.shop import LiveShop, Seen, Truth, Wish
-from tests.postgres import find_binaries, running_server
+from tests.live.process import run
+from tests.live.served import NodeShop
+from tests.live.shop import Seen, Truth, Wish
 
 HERE = Path(__file__).parent
+CLI = ("node", "node_modules/@medusajs/cli/cli.js")
 SUBSCRIBER = HERE.parents[2] / "config" / "stores" / "medusa.subscriber.js"
-INSTALL = ("npm", "install", "--no-audit", "--no-fund", "--legacy-peer-deps")
 EMAIL, PASSWORD = "admin@example.com", "of a test"
 
 
-class Shop(LiveShop):
+class Shop(NodeShop):
     """Medusa 2.21.2, as ``package.json`` pins it."""
 
+    here = HERE
+    files = ("package.json", "medusa-config.js")
+    package = "@medusajs/medusa"
+    npm = ("--legacy-peer-deps",)
+    hook = ("PRIVY_CONNECTOR_URL", "PRIVY_CONNECTOR_SECRET")
     platform = "medusa"
     title = "Medusa 2.21.2"
     silent = frozenset(("capture", "capture 20", "capture the rest", "refund what was returned"))
@@ -38,17 +41,8 @@ class Shop(LiveShop):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._closing = ExitStack()
-        self._port = free_port()
-        self._server: asyncio.subprocess.Process | None = None
-        self._environment: dict[str, str] = {}
         self._goods: Goods | None = None
         self._account = ""  # the token of the one buyer who has an account; the others are guests
-        self._client = httpx.AsyncClient(base_url=self.url, timeout=60.0)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
 
     @property
     def store(self) -> Mapping[str, Any]:
@@ -60,43 +54,22 @@ class Shop(LiveShop):
         return {"MEDUSA_KEY": self._goods.secret_key}
 
     async def open(self) -> None:
-        binaries = find_binaries()
-        if binaries is None or shutil.which("npm") is None:
-            raise RuntimeError("Medusa needs npm (node 20) and PostgreSQL's programs on this machine")
-        for name in ("package.json", "medusa-config.js"):
-            shutil.copy(HERE / name, self.folder / name)
-        if not (self.folder / "node_modules" / "@medusajs" / "medusa").is_dir():
-            await run(*INSTALL, cwd=self.folder, log="npm.log")
+        name, socket = await self.install()
         subscribers = self.folder / "src" / "subscribers"
         subscribers.mkdir(parents=True, exist_ok=True)
         shutil.copy(SUBSCRIBER, subscribers / "privy-connector.js")
-        database = self._closing.enter_context(running_server(binaries)).database()
-        socket = self._closing.enter_context(database)
-        self._environment = {
-            "DATABASE_URL": _node_url(socket),
+        self.environment = {
+            "DATABASE_URL": f"postgres://postgres@{socket.replace('/', '%2F')}/{name}",
             "NODE_ENV": "production",
             "LOG_LEVEL": "warn",
             "MEDUSA_DISABLE_TELEMETRY": "true",
         }
         await self._command("db:migrate", "--skip-scripts")
         await self._command("user", "-e", EMAIL, "-p", PASSWORD)
-        await self._start()
-        self._goods = await stock(self._client, EMAIL, PASSWORD)
+        await self.start()
+        self._goods = await stock(self.client, EMAIL, PASSWORD)
         self._account = await self._register(0)
         await self._clutter()
-
-    async def restart(self, hook: str, secret: str) -> None:
-        assert self._server is not None
-        await stop(self._server)
-        await asyncio.sleep(3.0)  # long enough for the daemon to notice
-        self._environment |= {"PRIVY_CONNECTOR_URL": hook, "PRIVY_CONNECTOR_SECRET": secret}
-        await self._start()
-
-    async def close(self) -> None:
-        await self._client.aclose()
-        if self._server is not None:
-            await stop(self._server)
-        self._closing.close()
 
     async def place(self, wish: Wish) -> str:
         assert self._goods is not None
@@ -233,7 +206,7 @@ class Shop(LiveShop):
     async def _order(self, ref: str) -> dict[str, Any]:
         """With whatever Medusa shows by itself, and what this file reads besides."""
         fields = "+email,+currency_code,+customer_id,*fulfillments,*fulfillments.items"
-        reply = await self._client.get(f"/admin/orders/{ref}", params={"fields": fields}, auth=self._key)
+        reply = await self.client.get(f"/admin/orders/{ref}", params={"fields": fields}, auth=self._key)
         order: dict[str, Any] = exact_json.decode(_good(reply).content)["order"]
         return order
 
@@ -243,52 +216,29 @@ class Shop(LiveShop):
         return (self._goods.secret_key, "")
 
     async def _admin(self, path: str, **body: Any) -> Any:
-        return _good(await self._client.post(f"/admin/{path}", json=body, auth=self._key)).json()
+        return _good(await self.client.post(f"/admin/{path}", json=body, auth=self._key)).json()
 
     async def _register(self, buyer: int) -> str:
         """An account of the shop for a buyer; returns its token."""
         email, first, last, _ = BUYERS[buyer]
         login = {"email": email, "password": PASSWORD}
-        made = _good(await self._client.post("/auth/customer/emailpass/register", json=login)).json()
+        made = _good(await self.client.post("/auth/customer/emailpass/register", json=login)).json()
         headers = {"authorization": f"Bearer {made['token']}"}
         await self._shop("customers", headers, email=email, first_name=first, last_name=last)
-        token = _good(await self._client.post("/auth/customer/emailpass", json=login)).json()["token"]
+        token = _good(await self.client.post("/auth/customer/emailpass", json=login)).json()["token"]
         return str(token)
 
     async def _shop(self, path: str, headers: Mapping[str, str] | None = None, /, **body: Any) -> Any:
         assert self._goods is not None
         headers = {"x-publishable-api-key": self._goods.publishable_key, **(headers or {})}
-        return _good(await self._client.post(f"/store/{path}", json=body, headers=headers)).json()
+        return _good(await self.client.post(f"/store/{path}", json=body, headers=headers)).json()
+
+    @property
+    def command(self) -> Sequence[str]:
+        return (*CLI, "start", "-H", "127.0.0.1", "-p", str(self.port))
 
     async def _command(self, *arguments: str) -> None:
-        medusa = "node_modules/@medusajs/cli/cli.js"
-        await run("node", medusa, *arguments, cwd=self.folder, log="setup.log", env=self._environment)
-
-    async def _start(self) -> None:
-        async def ready() -> bool:
-            try:
-                return (await self._client.get("/health")).status_code == 200
-            except httpx.TransportError:
-                return False
-
-        command = (
-            "node",
-            "node_modules/@medusajs/cli/cli.js",
-            "start",
-            "-H",
-            "127.0.0.1",
-            "-p",
-            str(self._port),
-        )
-        self._server = await serve(
-            *command, cwd=self.folder, log="server.log", ready=ready, env=self._environment
-        )
-
-
-def _node_url(url: str) -> str:
-    """SQLAlchemy's URL of a database behind a Unix socket, as node writes it."""
-    name, _, socket = url.partition("@/")[2].partition("?host=")
-    return f"postgres://postgres@{socket.replace('/', '%2F')}/{name}"
+        await run(*CLI, *arguments, cwd=self.folder, log="setup.log", env=self.environment)
 
 
 def _good(reply: httpx.Response) -> httpx.Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import shutil
 import sys
@@ -15,8 +14,9 @@ from typing import Any
 import httpx
 
 from connector import exact_json
-from tests.live.process import free_port, run, serve, stop
-from tests.live.shop import Journey, Line, LiveShop, Seen, Truth, Wish
+from tests.live.process import run
+from tests.live.served import ServedShop
+from tests.live.shop import Journey, Line, Seen, Truth, Wish
 
 HERE = Path(__file__).parent
 
@@ -47,12 +47,13 @@ _OWN = ("Awaiting stock", "Out for delivery", "Delivered")
 _DELIVERED = ("Being processed", "Out for delivery", "Delivered")
 
 
-class Shop(LiveShop):
-    """As ``requirements.txt`` pins it."""
+class Shop(ServedShop):
+    """As ``requirements.txt`` pins it. The platform sends no webhooks."""
 
     platform = "oscar"
     title = "django-oscar 4.2.1"
     path = "/api"
+    health = "/api/"
     dated = False
     silent = frozenset(_MEANING)
     past = (
@@ -83,14 +84,13 @@ class Shop(LiveShop):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._port = free_port()
-        self._server: asyncio.subprocess.Process | None = None
         self._filled: dict[str, Any] = {}
-        self._client = httpx.AsyncClient(base_url=self.url, timeout=60.0)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        self.environment = {
+            "SHOP_FOLDER": str(self.folder),
+            "DJANGO_SETTINGS_MODULE": "settings",
+            "PYTHONPATH": str(self.folder),
+            "PYTHONWARNINGS": "ignore",
+        }
 
     @property
     def store(self) -> Mapping[str, Any]:
@@ -119,19 +119,7 @@ class Shop(LiveShop):
         await self._python("-m", "django", "migrate", "--verbosity", "0", log="setup.log")
         await self._python("-m", "django", "shell", "--command", "import fill", log="setup.log")
         self._filled = exact_json.decode((self.folder / "filled.json").read_bytes())
-        await self._start()
-
-    async def restart(self, hook: str, secret: str) -> None:
-        """The platform sends no webhooks."""
-        assert self._server is not None
-        await stop(self._server)
-        await asyncio.sleep(3.0)  # long enough for the daemon to notice
-        await self._start()
-
-    async def close(self) -> None:
-        if self._server is not None:
-            await stop(self._server)
-        await self._client.aclose()
+        await self.start()
 
     async def place(self, wish: Wish) -> str:
         """As a guest, through the API's own checkout."""
@@ -157,7 +145,7 @@ class Shop(LiveShop):
 
     async def step(self, ref: str, step: str) -> None:
         """A step is the status that the merchant sets."""
-        (await self._client.post(f"/merchant/{ref}/{step}/")).raise_for_status()
+        (await self.client.post(f"/merchant/{ref}/{step}/")).raise_for_status()
 
     async def truth(self, ref: str) -> Truth:
         order = await self._get(f"/api/admin/orders/{ref}/")
@@ -197,34 +185,15 @@ class Shop(LiveShop):
 
     async def _get(self, path: str) -> Any:
         headers = {"authorization": f"Token {self._filled['token']}"}
-        return (await self._client.get(path, headers=headers)).raise_for_status().json()
+        return (await self.client.get(path, headers=headers)).raise_for_status().json()
 
     async def _python(self, *arguments: str, log: str) -> None:
-        await run("venv/bin/python", *arguments, cwd=self.folder, log=log, env=self._environment)
+        await run("venv/bin/python", *arguments, cwd=self.folder, log=log, env=self.environment)
 
     @property
-    def _environment(self) -> Mapping[str, str]:
-        return {
-            "SHOP_FOLDER": str(self.folder),
-            "DJANGO_SETTINGS_MODULE": "settings",
-            "PYTHONPATH": str(self.folder),
-            "PYTHONWARNINGS": "ignore",
-        }
-
-    async def _start(self) -> None:
-        async def ready() -> bool:
-            try:
-                return (await self._client.get("/api/")).status_code == 200
-            except httpx.TransportError:
-                return False
-
-        self._server = await serve(
-            *("venv/bin/python", "-m", "django", "runserver", "--noreload", f"127.0.0.1:{self._port}"),
-            cwd=self.folder,
-            log="server.log",
-            ready=ready,
-            env=self._environment,
-        )
+    def command(self) -> Sequence[str]:
+        address = f"127.0.0.1:{self.port}"
+        return ("venv/bin/python", "-m", "django", "runserver", "--noreload", address)
 
 
 async def _post(visitor: httpx.AsyncClient, path: str, **body: Any) -> Any:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx
-
-from tests.live.process import free_port, run, serve, stop
-from tests.live.shop import Journey, Line, LiveShop, Seen, Truth, Wish
+from tests.live.process import run
+from tests.live.served import NodeShop
+from tests.live.shop import Journey, Line, Seen, Truth, Wish
 from tests.live.vendure.goods import ADDRESSES, BUYERS, Goods, stock
 from tests.live.vendure.graphql import Api
 from tests.live.vendure.merchant import PRICED, Merchant
-from tests.postgres import find_binaries, running_server
 
 HERE = Path(__file__).parent
 PLUGIN = HERE.parents[2] / "config" / "stores" / "vendure.plugin.ts"
@@ -46,9 +42,13 @@ class Basket(Wish):
     hesitant: float = 0.0
 
 
-class Shop(LiveShop):
+class Shop(NodeShop):
     """Vendure 3.7.3, as ``package.json`` pins it."""
 
+    here = HERE
+    files = ("package.json", "server.cjs")
+    package = "@vendure/core"
+    hook = ("HOOK_URL", "HOOK_SECRET")
     platform = "vendure"
     title = "Vendure 3.7.3"
     path = "/admin-api"
@@ -90,18 +90,13 @@ class Shop(LiveShop):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._closing = ExitStack()
-        self._port = free_port()
-        self._server: asyncio.subprocess.Process | None = None
-        self._environment: dict[str, str] = {}
         self._goods: Goods | None = None
-        self._client = httpx.AsyncClient(base_url=self.url, timeout=60.0)
-        self._admin = Api(self._client, "/admin-api")
+        self._admin = Api(self.client, "/admin-api")
         self._merchant = Merchant(self._admin)
 
     @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+    def command(self) -> Sequence[str]:
+        return ("node", "server.cjs")
 
     @property
     def store(self) -> Mapping[str, Any]:
@@ -117,39 +112,18 @@ class Shop(LiveShop):
         return self._goods
 
     async def open(self) -> None:
-        binaries = find_binaries()
-        if binaries is None or shutil.which("npm") is None:
-            raise RuntimeError("Vendure needs npm (node 20) and PostgreSQL's programs on this machine")
-        for name in ("package.json", "server.cjs"):
-            shutil.copy(HERE / name, self.folder / name)
-        if not (self.folder / "node_modules" / "@vendure" / "core").is_dir():
-            await run("npm", "install", "--no-audit", "--no-fund", cwd=self.folder, log="npm.log")
-        database = self._closing.enter_context(running_server(binaries)).database()
-        name, _, socket = self._closing.enter_context(database).partition("@/")[2].partition("?host=")
-        self._environment = {
-            "PORT": str(self._port),
+        name, socket = await self.install()
+        self.environment = {
+            "PORT": str(self.port),
             "PG_SOCKET": socket,
             "PG_DATABASE": name,
             "PLUGIN": str(PLUGIN),
         }
-        await run("node", "server.cjs", "populate", cwd=self.folder, log="setup.log", env=self._environment)
-        await self._start()
+        await run(*self.command, "populate", cwd=self.folder, log="setup.log", env=self.environment)
+        await self.start()
         self._goods = await stock(self._admin)
         self._merchant.cup = self._goods.variants[1]
         await self._clutter()
-
-    async def restart(self, hook: str, secret: str) -> None:
-        assert self._server is not None
-        await stop(self._server)
-        await asyncio.sleep(3.0)  # long enough for the daemon to notice
-        self._environment |= {"HOOK_URL": hook, "HOOK_SECRET": secret}
-        await self._start()
-
-    async def close(self) -> None:
-        if self._server is not None:
-            await stop(self._server)
-        await self._client.aclose()
-        self._closing.close()
 
     async def place(self, wish: Wish) -> str:
         assert isinstance(wish, Basket)
@@ -218,7 +192,7 @@ class Shop(LiveShop):
 
     async def _cart(self, wish: Basket) -> Api:
         """A session of a buyer whose cart is ready for the payment page."""
-        shop = Api(self._client, "/shop-api")
+        shop = Api(self.client, "/shop-api")
         email, first, last, phone = BUYERS[wish.buyer]
         for number, quantity in wish.lines:
             await shop(
@@ -248,17 +222,6 @@ class Shop(LiveShop):
         for code in wish.codes:
             await shop("mutation($c: String!) { applyCouponCode(couponCode: $c) %s }", "Order { id }", c=code)
         return shop
-
-    async def _start(self) -> None:
-        async def ready() -> bool:
-            try:
-                return (await self._client.get("/health")).status_code == 200
-            except httpx.TransportError:
-                return False
-
-        self._server = await serve(
-            "node", "server.cjs", cwd=self.folder, log="server.log", ready=ready, env=self._environment
-        )
 
 
 def _financial(order: Mapping[str, Any], sold: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from tests.shops.oscar.shop import Shop
 from tests.shops.serving import serve
-from tests.shops.spoiler import Spoiler
+from tests.shops.spoiler import SpoiledStandIn, Spoiler
 
 FAULTS: dict[str, Response] = {
     "refused key": JSONResponse({"detail": "Invalid token."}, 401),
@@ -23,16 +23,10 @@ FAULTS: dict[str, Response] = {
 }
 
 
-class OscarStandIn:
+class OscarStandIn(SpoiledStandIn[Shop]):
     """A shop that is asked with a token and watched whole."""
 
     options: Mapping[str, Any] = {"watch": 400}
-
-    def __init__(self, shop: Shop, url: str, spoiler: Spoiler) -> None:
-        self.shop = shop
-        self.url = url
-        self.credentials: Mapping[str, Any] = {"token": shop.token}
-        self._spoiler = spoiler
 
     def place(self, orders: int, *, same_second: bool = False) -> list[str]:
         """Orders placed during the last days, or all of them in one microsecond."""
@@ -44,18 +38,6 @@ class OscarStandIn:
         """Gives the order another status."""
         self.shop.orders[ref]["status"] = "Being processed"
 
-    def remove(self, ref: str) -> None:
-        """Deletes an order for good."""
-        del self.shop.orders[ref]
-
-    def before_request(self, act: Callable[[], None]) -> None:
-        """Calls ``act`` ahead of each request."""
-        self._spoiler.before_request = act
-
-    def fail(self, fault: str) -> None:
-        """From now on every request meets this fault."""
-        self._spoiler.fault = fault
-
 
 @contextmanager
 def stand_in(paged: int = 0) -> Iterator[OscarStandIn]:
@@ -63,4 +45,4 @@ def stand_in(paged: int = 0) -> Iterator[OscarStandIn]:
     shop = Shop(paged=paged)
     spoiler = Spoiler(shop.application(), FAULTS)
     with serve(spoiler.of) as address:
-        yield OscarStandIn(shop, f"{address}/api", spoiler)
+        yield OscarStandIn(shop, f"{address}/api", {"token": shop.token}, spoiler)

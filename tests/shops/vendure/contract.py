@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from tests.shops.serving import serve
-from tests.shops.spoiler import Spoiler
+from tests.shops.spoiler import SpoiledStandIn, Spoiler
 from tests.shops.vendure.api import application
 from tests.shops.vendure.shop import Shop
 
@@ -29,16 +29,10 @@ FAULTS: dict[str, Response] = {
 }
 
 
-class VendureStandIn:
+class VendureStandIn(SpoiledStandIn[Shop]):
     """A shop with an API key."""
 
     options: Mapping[str, Any] = {"page_size": 40}
-
-    def __init__(self, shop: Shop, url: str, spoiler: Spoiler) -> None:
-        self.shop = shop
-        self.url = url
-        self.credentials: Mapping[str, Any] = {"api_key": shop.key}
-        self._spoiler = spoiler
 
     def place(self, orders: int, *, same_second: bool = False) -> list[str]:
         """Orders placed during the last days, or all of them in one microsecond."""
@@ -50,18 +44,6 @@ class VendureStandIn:
         """Cancels a piece."""
         self.shop.cancel_line(ref)
 
-    def remove(self, ref: str) -> None:
-        """Deletes an order for good."""
-        del self.shop.orders[ref]
-
-    def before_request(self, act: Callable[[], None]) -> None:
-        """Calls ``act`` ahead of each request."""
-        self._spoiler.before_request = act
-
-    def fail(self, fault: str) -> None:
-        """From now on every request meets this fault."""
-        self._spoiler.fault = fault
-
 
 @contextmanager
 def stand_in() -> Iterator[VendureStandIn]:
@@ -69,4 +51,4 @@ def stand_in() -> Iterator[VendureStandIn]:
     shop = Shop()
     spoiler = Spoiler(application(shop), FAULTS)
     with serve(spoiler.of) as address:
-        yield VendureStandIn(shop, f"{address}/admin-api", spoiler)
+        yield VendureStandIn(shop, f"{address}/admin-api", {"api_key": shop.key}, spoiler)
