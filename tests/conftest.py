@@ -23,11 +23,13 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from connector.http import Http
+from tests.fire.hatchery import Hatchery, hatchery
 from tests.postgres import PostgresServer, find_binaries, running_server
 
 CHROMIUM = shutil.which("chromium")
@@ -89,6 +91,20 @@ def postgres_server() -> Iterator[PostgresServer]:
     assert POSTGRES is not None, NO_POSTGRES
     with running_server(POSTGRES) as server:
         yield server
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[Http]:
+    """A client for shops and Privy."""
+    async with Http() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def nest() -> Iterator[Hatchery]:
+    """What starts the program's processes in milliseconds."""
+    with hatchery() as parent:
+        yield parent
 
 
 @pytest.fixture

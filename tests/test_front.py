@@ -7,7 +7,7 @@ import http.client
 import json
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +20,7 @@ from connector import loader
 from connector.app import App
 from connector.web.application import routes
 from connector.web.front import Front
-from tests.fire.hatchery import Hatchery, hatchery
+from tests.fire.hatchery import Hatchery
 from tests.program import STORE, Program, Running
 from tests.shops.woocommerce import Shop, serve
 
@@ -37,12 +37,6 @@ SECURITY = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
-
-
-@pytest.fixture(scope="module")
-def nest() -> Iterator[Hatchery]:
-    with hatchery() as parent:
-        yield parent
 
 
 @pytest.fixture

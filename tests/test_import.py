@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pytest
 from connector import exact_json
 from connector.errors import UsageError
 from connector.order_files import Entry, OrderFile
-from tests.fire.hatchery import Hatchery, hatchery
+from tests.fire.hatchery import Hatchery
 from tests.privy import RunningSandbox, running_sandbox
 from tests.program import Finished, Program, until
 
@@ -61,12 +61,6 @@ class House:
         """What Privy holds."""
         bodies = [exact_json.decode(one.body.encode()) for one in self.sandbox.arrivals]
         return {body["order_id"]: body["total"] for body in bodies}
-
-
-@pytest.fixture(scope="module")
-def nest() -> Iterator[Hatchery]:
-    with hatchery() as parent:
-        yield parent
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import asyncio
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from connector import exact_json, loader, stores
 from connector.clock import Clock
 from connector.db import Database
 from connector.metrics import Everything, Gauges
-from tests.fire.hatchery import Hatchery, hatchery
+from tests.fire.hatchery import Hatchery
 from tests.privy import RunningSandbox, running_sandbox
 from tests.program import Program, until
 from tests.state import open_state, version
@@ -47,12 +47,6 @@ class Scraped:
             if sample.name == name and given == labels:
                 return sample.value
         return None
-
-
-@pytest.fixture(scope="module")
-def nest() -> Iterator[Hatchery]:
-    with hatchery() as parent:
-        yield parent
 
 
 @pytest.fixture

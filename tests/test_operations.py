@@ -9,24 +9,17 @@ import shutil
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.fire.hatchery import Hatchery, Plugin, hatchery
+from tests.fire.hatchery import Hatchery, Plugin
 from tests.fire.oracle import leaks
 from tests.fire.trial import HISTORY, Trial, kill, trial
 from tests.fire.weather import Weather
 from tests.program import WOOCOMMERCE, Running, until
 
 SOAK = bool(os.environ.get("SOAK"))  # ``make soak``: the long versions
-
-
-@pytest.fixture(scope="module")
-def nest() -> Iterator[Hatchery]:
-    with hatchery() as parent:
-        yield parent
 
 
 # Several at once

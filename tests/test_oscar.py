@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,12 +29,6 @@ def stand() -> Iterator[OscarStandIn]:
 @pytest.fixture
 def shop(stand: OscarStandIn) -> Shop:
     return stand.shop
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[Http]:
-    async with Http() as http:
-        yield http
 
 
 def reader(stand: OscarStandIn, http: Http, *, watch: int = 20) -> Oscar:

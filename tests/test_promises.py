@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fire import scenarios
-from tests.fire.hatchery import Hatchery, hatchery
+from tests.fire.hatchery import Hatchery
 from tests.fire.scenarios import Scenario, first_broken
 from tests.fire.trial import HISTORY, kill, trial
 
 SOAK = bool(os.environ.get("SOAK"))  # ``make soak``: the long versions
 KILLS, ORDERS = (100, 5000)
-
-
-@pytest.fixture(scope="module")
-def nest() -> Iterator[Hatchery]:
-    with hatchery() as parent:
-        yield parent
 
 
 @pytest.mark.parametrize("seed", range(20 if SOAK else 2))

@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import time
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ import pytest
 
 from connector import exact_json
 from connector.sandbox.faults import Fault
-from tests.fire.hatchery import Hatchery, Plugin, hatchery
+from tests.fire.hatchery import Hatchery, Plugin
 from tests.privy import RunningSandbox, running_sandbox
 from tests.program import Program, Running, until
 
@@ -98,12 +98,6 @@ class Door:
 
     async def until_stored(self, *numbers: int) -> None:
         await until(lambda: all(number in self.house.sandbox.ledger.orders for number in numbers))
-
-
-@pytest.fixture(scope="module")
-def nest() -> Iterator[Hatchery]:
-    with hatchery() as parent:
-        yield parent
 
 
 @pytest.fixture

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.fire import scenarios
-from tests.fire.hatchery import Hatchery, Plugin, hatchery
+from tests.fire.hatchery import Hatchery, Plugin
 from tests.fire.scenarios import Scenario, first_broken
-
-
-@pytest.fixture(scope="module")
-def nest() -> Iterator[Hatchery]:
-    with hatchery() as parent:
-        yield parent
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,6 @@ def adapter(url: str, http: Http, credentials: dict[str, str] = APP, **options: 
         options=Options.model_validate(options),
         http=http,
     )
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[Http]:
-    async with Http() as client:
-        yield client
 
 
 @pytest.fixture

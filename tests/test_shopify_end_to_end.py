@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.fire.hatchery import Hatchery, hatchery
+from tests.fire.hatchery import Hatchery
 from tests.fire.trial import kill
 from tests.program import SHOPIFY, STORE, World, a_world, later_than, until
 from tests.shops.shopify import Bucket, Shop, serve
@@ -16,12 +16,6 @@ from tests.shops.shopify.catalogue import EVERYDAY
 
 LONG_AGO = "2020-01-01"
 SECRET = "shpss_test"
-
-
-@pytest.fixture(scope="module")
-def nest() -> Iterator[Hatchery]:
-    with hatchery() as parent:
-        yield parent
 
 
 @pytest.fixture

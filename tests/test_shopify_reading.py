@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,12 +35,6 @@ def adapter(url: str, http: Http, **options: Any) -> Shopify:
         options=Options.model_validate(options),
         http=http,
     )
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[Http]:
-    async with Http() as client:
-        yield client
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.fire.hatchery import Hatchery, Plugin, hatchery
+from tests.fire.hatchery import Hatchery, Plugin
 from tests.fire.oracle import Evidence, violations
 from tests.fire.proxy import Proxy, before
 from tests.fire.trial import kill
@@ -27,12 +27,6 @@ LONG_AGO = "2020-01-01"
 HISTORY = ("backfill", "--since", LONG_AGO)
 FACTOR = 300.0  # how much faster durations pass for the program
 ORDERS = 60
-
-
-@pytest.fixture(scope="module")
-def nest() -> Iterator[Hatchery]:
-    with hatchery() as parent:
-        yield parent
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -31,12 +31,6 @@ def stand() -> Iterator[VendureStandIn]:
 @pytest.fixture
 def shop(stand: VendureStandIn) -> Shop:
     return stand.shop
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[Http]:
-    async with Http() as http:
-        yield http
 
 
 def reader(stand: VendureStandIn, http: Http, **options: Any) -> Vendure:

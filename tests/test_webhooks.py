@@ -21,7 +21,7 @@ import httpx
 import pytest
 
 from connector.web.webhooks import MAX_BODY
-from tests.fire.hatchery import Hatchery, hatchery
+from tests.fire.hatchery import Hatchery
 from tests.privy import RunningSandbox, running_sandbox
 from tests.program import STORE, Program, Running, until
 from tests.shops.woocommerce import Key, Shop, serve
@@ -90,12 +90,6 @@ class Hook:
 def address(running: Running) -> str:
     """Where a daemon listens."""
     return str(running.events("daemon.started")[-1]["listen"])
-
-
-@pytest.fixture(scope="module")
-def nest() -> Iterator[Hatchery]:
-    with hatchery() as parent:
-        yield parent
 
 
 @pytest.fixture

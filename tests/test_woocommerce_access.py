@@ -42,12 +42,6 @@ def adapter(
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[Http]:
-    async with Http() as client:
-        yield client
-
-
-@pytest.fixture
 def shop() -> Shop:
     """A shop of five orders over plain http."""
     shop = Shop()

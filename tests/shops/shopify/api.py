@@ -73,7 +73,7 @@ class _Faulty:
         if shop.latency:
             await asyncio.sleep(shop.latency)
         send = self._dated(send)
-        kind = self._next_fault(path)
+        kind = shop.faults.next(path)
         if kind == "hang":
             while (await receive())["type"] != "http.disconnect":
                 pass
@@ -94,17 +94,6 @@ class _Faulty:
             await send(message)
 
         return send_dated
-
-    def _next_fault(self, path: str) -> str | None:
-        with self._shop.lock:
-            for fault in self._shop.faults:
-                if fault.meets(path):
-                    if fault.times is not None:
-                        fault.times -= 1
-                        if not fault.times:
-                            self._shop.faults.remove(fault)
-                    return fault.kind
-        return None
 
     def _spoiled(self, scope: Scope, send: Send, *, whole: bool) -> Send:
         """Two thirds of the body: under a length that agrees, or with the connection cut."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
 KINDS = {
     "401": "a token that was revoked",
     "402": "a frozen shop",
@@ -27,20 +24,3 @@ KINDS = {
     "reset": "the connection is reset",
     "hang": "no answer, ever",
 }
-
-
-@dataclass
-class Fault:
-    """A fault still to happen ``times`` times (None: always) to requests whose path matches ``path``."""
-
-    kind: str
-    times: int | None
-    path: str
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"{self.kind} is no fault; there are {', '.join(KINDS)}")
-
-    def meets(self, path: str) -> bool:
-        """Whether a request for this path fails."""
-        return re.search(self.path, path) is not None

@@ -13,11 +13,12 @@ from threading import RLock
 from typing import Any
 
 from tests.shops.clock import Clock
+from tests.shops.faults import Faults
 from tests.shops.shopify.bulk import Bulk
 from tests.shops.shopify.catalogue import EVERYDAY, Maker, made
 from tests.shops.shopify.cost import Bucket
 from tests.shops.shopify.documents import document
-from tests.shops.shopify.faults import Fault
+from tests.shops.shopify.faults import KINDS
 from tests.shops.shopify.index import Index
 from tests.shops.shopify.orders import CENT, SHIPPED_IN, Document, Order, Parcel, Refund
 from tests.shops.shopify.webhooks import Webhooks
@@ -65,7 +66,7 @@ class Shop:
         self.index_lag = 0.0  # seconds after which a change is seen in lists
         self.carrier_moves_updated_at = False
         self.deepest = DEEPEST
-        self.faults: list[Fault] = []
+        self.faults = Faults(KINDS)
         self.mistakes: list[str] = []  # what this stand-in cannot do, or a client must not
         self.requests: deque[tuple[str, str, Any]] = deque(maxlen=10_000)
         self.before_request: Callable[[], None] | None = None
@@ -271,13 +272,12 @@ class Shop:
 
     def fail(self, kind: str, *, times: int | None = 1, path: str = "") -> None:
         """The next requests fail; see ``faults.KINDS``."""
-        with self.lock:
-            self.faults.append(Fault(kind, times, path))
+        self.faults.add(kind, times, path)
 
     def calm(self) -> None:
         """No more faults, no latency."""
+        self.faults.clear()
         with self.lock:
-            self.faults.clear()
             self.latency = 0.0
 
     # Inside

@@ -76,7 +76,7 @@ class _Faulty:
             shop.before_request()
         if shop.latency:
             await asyncio.sleep(shop.latency)
-        kind = self._next_fault(path)
+        kind = shop.faults.next(path)
         per_page = request.query_params.get("per_page", "")
         if kind is None and per_page.isdecimal() and shop.heaviest < int(per_page) <= 100:
             kind = "504"
@@ -91,17 +91,6 @@ class _Faulty:
             await _failure(shop, kind)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
-
-    def _next_fault(self, path: str) -> str | None:
-        with self._shop.lock:
-            for fault in self._shop.faults:
-                if fault.meets(path):
-                    if fault.times is not None:
-                        fault.times -= 1
-                        if not fault.times:
-                            self._shop.faults.remove(fault)
-                    return fault.kind
-        return None
 
 
 def _failure(shop: Shop, kind: str) -> Response:

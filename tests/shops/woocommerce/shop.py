@@ -16,7 +16,8 @@ from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tests.shops import clock
-from tests.shops.woocommerce.faults import Fault
+from tests.shops.faults import Faults
+from tests.shops.woocommerce.faults import KINDS
 from tests.shops.woocommerce.hooks import Hooks, gone, headers_of
 from tests.shops.woocommerce.templates import SAMPLE_NAMES, template
 
@@ -99,7 +100,7 @@ class Shop:
         self.clock = Clock()
         self.latency = 0.0
         self.heaviest = 100
-        self.faults: list[Fault] = []
+        self.faults = Faults(KINDS)
         self.requests: deque[tuple[str, str, dict[str, str]]] = deque(maxlen=10_000)
         self.before_request: Callable[[], None] | None = None
         self.hooks = Hooks()
@@ -338,13 +339,12 @@ class Shop:
 
     def fail(self, kind: str, *, times: int | None = 1, path: str = "") -> None:
         """The next requests fail; see ``faults.KINDS``."""
-        with self.lock:
-            self.faults.append(Fault(kind, times, path))
+        self.faults.add(kind, times, path)
 
     def calm(self) -> None:
         """No more faults, no latency."""
+        self.faults.clear()
         with self.lock:
-            self.faults.clear()
             self.latency = 0.0
             self.heaviest = 100
 
