@@ -449,11 +449,11 @@ async def test_what_reads_a_shop_says_that_there_is_none(house: House) -> None:
             ("backfill", "--since", "2026-01-01", "--store", STORE, "--dry-run"),
             ("backfill", "--since", "2026-01-01", "--store", STORE),
             ("reconcile", STORE),
+            ("reconcile",),
         ):
             refused = await program(*command)
             assert refused.code == 2
-            assert "its orders are pushed" in refused.stderr
-        await program.good("reconcile")
+            assert "pushed" in refused.stderr
         checked = (await program.good("check")).stdout
         assert f"/orders/{STORE}" in checked
         assert "the order of arrival tells which state of an order is the newest" in checked
