@@ -223,7 +223,7 @@ def _sqlite_engine(path: Path, *, reading: bool = False) -> Engine:
             "synchronous=FULL",
             "foreign_keys=ON",
             "secure_delete=ON",
-            "cache_size=-1024",  # KiB; the operating system caches the file anyway
+            f"cache_size=-{256 if reading else 1024}",  # KiB; the operating system caches the file anyway
             "journal_size_limit=16777216",
             f"query_only={'ON' if reading else 'OFF'}",
         ):
