@@ -286,6 +286,13 @@ def test_a_part_of_the_day_is_kept_for_live_orders(state: State) -> None:
     assert granted(state, limits).live == 199
 
 
+def test_what_live_orders_took_of_their_part_of_the_day_is_not_kept_any_more(state: State) -> None:
+    limits = Limits(per_minute=1000, per_day=200, reserve=0.1)
+    spend(state, "live", 30)
+    spend(state, "history", 168)
+    assert (granted(state, limits).live, granted(state, limits).history) == (1, 1)
+
+
 def test_privys_headers_overrule_our_count(state: State) -> None:
     observe(state, "minute", 3, 30.0)
     assert granted(state).live == 3
