@@ -111,6 +111,7 @@ async def test_every_silent_change_arrives_with_the_next_sweep_within_the_shops_
                     await until(arrived)
                     for ref in expected:  # twice only if one look was under way when the change was made
                         assert sum(ref in ids for ids in looks(since)) <= 2
+                await until(lambda: {ref for ids in looks(start) for ref in ids} == refs)  # the sweep is over
 
             assert [len(ids) for ids in looks(start)[: len(SWEEP[platform])]] == SWEEP[platform]
             assert {ref for ids in looks(start) for ref in ids} == refs
