@@ -268,6 +268,22 @@ def test_what_was_spent_or_is_in_flight_is_not_granted_again(state: State) -> No
     assert granted(state).live == 59
 
 
+def test_what_is_in_flight_counts_in_both_windows_and_in_its_lane(state: State) -> None:
+    spend(state, "live", 3)
+    spend(state, "history", 2)
+    use = state.do(quota.usage, "main", {"live": 4, "history": 1}, state.clock.steady())
+    assert (use.minute, use.day, use.day_live) == (10, 10, 7)
+
+
+@pytest.mark.parametrize(("spent", "per_day"), [(58, 67), (59, 66)])
+def test_a_full_minute_is_awaited_though_the_day_has_little_left(
+    state: State, spent: int, per_day: int
+) -> None:
+    spend(state, "history", spent)
+    again = granted(state, Limits(per_day=per_day)).again_at
+    assert again == pytest.approx(state.clock.steady() + MINUTE, abs=0.2)
+
+
 def test_history_leaves_room_in_the_minute_for_a_live_order(state: State) -> None:
     spend(state, "history", 58)
     assert (granted(state).live, granted(state).history) == (1, 0)
