@@ -100,7 +100,8 @@ class Shop(NodeShop):
 
     @property
     def store(self) -> Mapping[str, Any]:
-        return {"credentials": {"api_key": "${VENDURE_KEY}"}}
+        options = {"page_size": 5}  # so that reading takes pages
+        return {"credentials": {"api_key": "${VENDURE_KEY}"}, "options": options}
 
     @property
     def variables(self) -> Mapping[str, str]:
