@@ -308,6 +308,20 @@ async def test_a_report_with_fewer_orders_than_the_shop_counts_is_not_trusted(
     assert started(shop) == 1
 
 
+async def test_an_empty_report_is_not_trusted_where_the_shop_counts_orders(
+    shop: Shop, url: str, http: Http
+) -> None:
+    seeded(shop, 3)
+    shop.bulk.held = True
+    ours = adapter(url, http, bulk_above=0)
+    page = await ours.changed(History(since=SINCE, until=UNTIL))
+    for id in shop.ids():
+        shop.delete(id)
+    shop.bulk.finish()
+    left_out = str(shop.add(placed_at=(NEWEST - timedelta(days=3)).isoformat()))
+    assert refs_of(await pages(ours, page.cursor)) == [left_out]
+
+
 @pytest.mark.parametrize("fault", ["truncated", "broken", "reset", "500", "502"])
 async def test_a_download_that_breaks_is_begun_anew(shop: Shop, url: str, http: Http, fault: str) -> None:
     refs = seeded(shop, 120)

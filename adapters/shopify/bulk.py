@@ -93,6 +93,8 @@ class BulkHistory:
             return _waiting(cursor, LOOK)
         if operation is not None and operation.status == "COMPLETED":
             if not operation.url and not operation.orders:
+                if await self._counted(read, cursor):
+                    return _waiting(_by_pages(cursor), 0.0)
                 return Page(documents=[], cursor=written(cursor), more=False, total=cursor.total)
             if await self._has(operation):
                 if cursor.line or await self._is_whole(read, cursor, operation):
@@ -126,8 +128,10 @@ class BulkHistory:
 
     async def _is_whole(self, read: History, cursor: HistoryCursor, operation: Operation) -> bool:
         """Sorted bulk operations were seen to leave out records (GitHub, estuary/connectors, #4679)."""
-        counted = await self._listing.count(paging.placed_between(read.since, cursor.before))
-        return self._reports[operation.id].orders >= counted
+        return self._reports[operation.id].orders >= await self._counted(read, cursor)
+
+    async def _counted(self, read: History, cursor: HistoryCursor) -> int:
+        return await self._listing.count(paging.placed_between(read.since, cursor.before))
 
     async def _has(self, operation: Operation) -> bool:
         """Whether the report is at hand now; false when Shopify has it no more. Raises Unavailable."""
