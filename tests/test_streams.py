@@ -7,9 +7,11 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from connector import exact_json
@@ -53,6 +55,22 @@ def connector(folder: Path, command: str, **variables: str) -> subprocess.Comple
     return finished
 
 
+@contextmanager
+def started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The program with pipes for its streams; killed at the end of the block."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "connector", *arguments],
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def test_a_terminal_that_is_not_utf_8_gets_what_it_can_show(folder: Path) -> None:
     (folder / "order.json").write_text(ORDER, encoding="utf-8")
     shown = connector(folder, "connector preview acme --file order.json", PYTHONIOENCODING="ascii")
@@ -87,10 +105,7 @@ def test_what_the_tab_key_asks_for_is_answered(folder: Path) -> None:
 
 
 def test_ctrl_c_ends_a_command_that_waits_for_a_line(folder: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "connector", "import", "acme", "-"],
-        cwd=folder, stdin=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as process:  # fmt: skip
+    with started(folder, "import", "acme", "-") as process:
         assert process.stdin is not None
         assert process.stderr is not None
         process.stdin.write(f"{ORDER}\n".encode() * 100)  # a transaction's worth: then it waits for more
@@ -112,6 +127,24 @@ def _orders_in(database: Path) -> int:
             return int(connection.execute("SELECT count(*) FROM outbox").fetchone()[0])
     except sqlite3.OperationalError:
         return 0  # its tables are still being made
+
+
+def test_the_sandbox_goes_on_when_nobody_reads_what_it_shows(folder: Path) -> None:
+    with started(folder, "sandbox", "--json", "--follow") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        told = exact_json.decode(process.stdout.readline())
+        process.stdout.close()
+        for _ in range(2):
+            answer = httpx.post(
+                f"{told['base_url']}/v1/orders/placed",
+                headers={"Authorization": f"Bearer {told['token']}"},
+                json={"order_id": 1},
+            )
+            assert answer.status_code == 422
+        process.terminate()
+        process.wait(60)
+        assert process.stderr.read() == b""
 
 
 def test_closed_streams_are_empty_ones(folder: Path) -> None:

@@ -82,7 +82,7 @@ def sandbox(
     business = Business(limits=Limits(per_minute, per_day, window), integrations=integrations)
     show = sys.stdout.isatty() if follow is None else follow
     privy = Sandbox(business, data=data)
-    privy.on_arrival = (lambda arrival: _show(arrival, as_json)) if show else None
+    privy.on_arrival = (lambda arrival: _show_while_read(privy, arrival, as_json)) if show else None
     for token in tokens or (new_token(),):
         privy.access.add_token(business.name, token)
     for client_id, secret in clients.items():
@@ -104,6 +104,13 @@ async def _run(privy: Sandbox, host: str, port: int, as_json: bool) -> None:
             click.echo(f"token: {token}")
         sys.stdout.flush()
         await stopped.wait()
+
+
+def _show_while_read(privy: Sandbox, arrival: Arrival, as_json: bool) -> None:
+    try:
+        _show(arrival, as_json)
+    except OSError:  # nobody reads it any more; whoever sends orders must not notice
+        privy.on_arrival = None
 
 
 def _show(arrival: Arrival, as_json: bool) -> None:
