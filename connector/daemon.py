@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from typing import Protocol
 
 import structlog
@@ -56,12 +56,21 @@ class Daemon:
         self.started = asyncio.Event()
         self._reload = asyncio.Event()
 
-    def listen_to_signals(self) -> None:
-        """SIGTERM and SIGINT stop, SIGHUP reloads."""
+    @contextmanager
+    def listening_to_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT stop, SIGHUP reloads; afterwards the process only ends, and hears none of them.
+
+        With asyncio's own handlers one that comes while its loop is closed would end in a traceback.
+        """
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+        heard = {signal.SIGTERM: self.stop, signal.SIGINT: self.stop, signal.SIGHUP: self._reload}
+        for number, event in heard.items():
+            signal.signal(number, lambda *_, event=event: loop.call_soon_threadsafe(event.set))
+        try:
+            yield
+        finally:
+            for number in heard:
+                signal.signal(number, signal.SIG_IGN)
 
     async def run(self) -> None:
         """Work until stopped. Raises ConfigError, StateError and UsageError when it cannot start."""

@@ -40,6 +40,7 @@ class Finished:
     @property
     def json(self) -> Any:
         """The one JSON document on stdout."""
+        assert self.stdout, self.stderr
         return exact_json.decode(self.stdout.encode())
 
 

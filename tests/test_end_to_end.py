@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -319,6 +322,20 @@ async def test_ctrl_c_leaves_a_backfill_that_goes_on(world: World) -> None:
     assert world.truth().differing() == []
     assert world.stored() == 120  # what was in flight was finished and recorded, so nothing went twice
     assert not world.sandbox.ledger.flows
+
+
+async def test_ctrl_c_again_and_again_until_the_end_shows_no_traceback(world: World) -> None:
+    world.shop.seed(60, until="2026-03-01T00:00:00+00:00", names=["completed_card"])
+    world.sandbox.sandbox.latency = 0.3
+    backfill = await world.program.start("backfill", "--since", LONG_AGO)
+    await until(lambda: world.stored() >= 1)
+    while backfill.process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.kill(backfill.process.pid, signal.SIGINT)
+        await asyncio.sleep(0.002)
+    stopped = await backfill.end()
+    assert stopped.code == 130
+    assert "Traceback" not in stopped.stderr
 
 
 async def test_a_backfill_that_follows_a_daemon_says_when_that_is_gone(world: World) -> None:

@@ -119,8 +119,8 @@ async def test_whatever_fails_on_either_side_every_promise_is_kept(
     tmp_path: Path, nest: Hatchery, seed: int, options: dict[str, Any]
 ) -> None:
     async with fire(tmp_path, nest, seed, **options) as world:
-        world.privy.set(Weather(seed=seed, share=0.3, seconds=1.0))
-        world.front.set(Weather(seed=seed + 100, share=0.25, seconds=1.0))
+        world.privy.set(Weather(seed=seed, share=0.3, seconds=1.5))
+        world.front.set(Weather(seed=seed + 100, share=0.25, seconds=2.5))
         for command in (HISTORY, ("run",), HISTORY, ("run",)):
             running = await world.program.start(*command)
             for _ in range(3):

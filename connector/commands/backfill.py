@@ -146,21 +146,26 @@ async def _bring(
             )
             return await _follow(app, ours, as_json, asyncio.Event(), lambda: daemon_pid(path) != other)
         daemon = Daemon(loaded, lambda: loader.load(loaded.path))
-        daemon.listen_to_signals()
-        running = asyncio.create_task(daemon.run())
-        followed = asyncio.create_task(_follow(app, ours, as_json, daemon.stop))
-        await asyncio.wait({running, followed}, return_when=asyncio.FIRST_COMPLETED)
-        if running.done() and running.exception():
-            followed.cancel()  # what it would show is no answer to what went wrong
-            await asyncio.gather(followed, return_exceptions=True)
-        interrupted = daemon.stop.is_set()
-        daemon.stop.set()
-        await running
-        code = await followed
-        if interrupted:
-            click.echo("Interrupted; nothing is lost. The same command, or connector run, goes on.", err=True)
-            return 128 + signal.SIGINT
-        return code
+        with daemon.listening_to_signals():
+            return await _work(app, daemon, ours, as_json)
+
+
+async def _work(app: App, daemon: Daemon, ours: list[int], as_json: bool) -> int:
+    """Do the daemon's work until the backfills are done, or it is told to stop."""
+    running = asyncio.create_task(daemon.run())
+    followed = asyncio.create_task(_follow(app, ours, as_json, daemon.stop))
+    await asyncio.wait({running, followed}, return_when=asyncio.FIRST_COMPLETED)
+    if running.done() and running.exception():
+        followed.cancel()  # what it would show is no answer to what went wrong
+        await asyncio.gather(followed, return_exceptions=True)
+    interrupted = daemon.stop.is_set()
+    daemon.stop.set()
+    await running
+    code = await followed
+    if interrupted:
+        click.echo("Interrupted; nothing is lost. The same command, or connector run, goes on.", err=True)
+        return 128 + signal.SIGINT
+    return code
 
 
 async def _follow(

@@ -33,8 +33,8 @@ def run(config: Path | None) -> None:
 
     async def serve() -> None:
         daemon = Daemon(loaded, lambda: loader.load(loaded.path), _front)
-        daemon.listen_to_signals()
-        await daemon.run()
+        with daemon.listening_to_signals():
+            await daemon.run()
 
     asyncio.run(serve())
 

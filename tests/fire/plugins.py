@@ -53,8 +53,8 @@ def fast(begin: float, factor: float) -> None:
 
     for module in (scheduler, schedulers, executors, interval, date):
         vars(module)["datetime"] = Fast
-    slower = max(1.0, factor / 60)
-    http.CONNECT_SECONDS *= slower * 6
+    slower = max(1.0, factor / 30)
+    http.CONNECT_SECONDS *= slower * 3
     for function, name in (
         (Http.__init__, "read_seconds"),
         (Http.send, "deadline"),

@@ -39,8 +39,8 @@ async def stormy(folder: Path, nest: Hatchery, seed: int = 1, plugins: Sequence[
         fire.trade.ticks = seed % 2 == 1
         stale = (STALE,) if fire.trade.ticks else ()
         fire.refused.add(fire.dice.choice(fire.trade.old))
-        fire.privy.set(Weather(seed=seed, share=0.35, refused=frozenset(fire.refused), seconds=1.0))
-        fire.front.set(Weather(seed=-seed, share=0.25, kinds=(*KINDS, *stale), path="/orders"))
+        fire.privy.set(Weather(seed=seed, share=0.35, refused=frozenset(fire.refused), seconds=1.5))
+        fire.front.set(Weather(seed=-seed, share=0.25, kinds=(*KINDS, *stale), path="/orders", seconds=2.5))
         await _traded(fire, *HISTORY)
         return await fire.settled()
 
