@@ -95,13 +95,17 @@ def test_a_reader_that_goes_away_is_no_fault_to_be_told(folder: Path) -> None:
 
 
 def test_what_the_tab_key_asks_for_is_answered(folder: Path) -> None:
-    asked = {"_CONNECTOR_COMPLETE": "bash_complete", "COMP_WORDS": "connector failed r", "COMP_CWORD": "2"}
-    completed = connector(folder, 'exec "${PYTHON%/*}/connector"', **asked)
-    assert (completed.returncode, completed.stdout, completed.stderr) == (0, b"plain,retry\n", b"")
-    wrong = connector(
-        folder, 'exec "${PYTHON%/*}/connector"', **asked | {"COMP_WORDS": "connector nothing r"}
-    )
-    assert wrong.stderr == b""
+    def answers(words: str, count: int) -> str:
+        asked = {"_CONNECTOR_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(count)}
+        completed = connector(folder, 'exec "${PYTHON%/*}/connector"', **asked)
+        assert (completed.returncode, completed.stderr) == (0, b"")
+        return completed.stdout.decode().strip()
+
+    assert answers("connector failed r", 2) == "plain,retry"
+    assert answers("connector explain a", 2) == "plain,acme"
+    assert answers("connector -c connector.yaml sync --store a", 5) == "plain,acme"
+    assert answers("connector -c missing.yaml explain a", 4) == ""
+    assert answers("connector init woo", 2) == "plain,woocommerce"
 
 
 def test_ctrl_c_ends_a_command_that_waits_for_a_line(folder: Path) -> None:

@@ -8,11 +8,11 @@ import click
 
 from connector import identity
 from connector.app import App
-from connector.commands.frame import as_json_option, print_json, with_app
+from connector.commands.frame import as_json_option, complete_store, print_json, with_app
 
 
 @click.command()
-@click.argument("store")
+@click.argument("store", shell_complete=complete_store)
 @as_json_option
 @click.pass_obj
 def adopt(config: Path | None, store: str, as_json: bool) -> None:

@@ -15,7 +15,7 @@ import click
 
 from connector import backfills, loader, quota, status
 from connector.app import App
-from connector.commands.frame import as_json_option, load, print_json, with_app
+from connector.commands.frame import as_json_option, complete_store, load, print_json, with_app
 from connector.commands.moments import Moment
 from connector.commands.tables import print_table
 from connector.daemon import Daemon
@@ -36,7 +36,11 @@ LOOKING = 0.02  # between these, looking takes this part of the time: it counts 
 @click.option("--since", type=Moment(past=True), help="Orders placed from this date on (UTC).  [required]")
 @click.option("--until", type=Moment(), help="Orders placed before this date; default: now.")
 @click.option(
-    "--store", "names", multiple=True, help="Only this store; may be repeated. Default: all that can be read."
+    "--store",
+    "names",
+    multiple=True,
+    shell_complete=complete_store,
+    help="Only this store; may be repeated. Default: all that can be read.",
 )
 @click.option("--dry-run", is_flag=True, help="Only the plan: how many orders, how many calls, done when.")
 @click.option("--cancel", is_flag=True, help="Stop reading the stores' past; what was read still goes out.")

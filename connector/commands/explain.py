@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from connector import explain as model
-from connector.commands.frame import as_json_option, print_json, with_app
+from connector.commands.frame import as_json_option, complete_store, print_json, with_app
 
 
 @click.command()
-@click.argument("store")
+@click.argument("store", shell_complete=complete_store)
 @click.argument("order")
 @as_json_option
 @click.pass_obj

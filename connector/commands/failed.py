@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from connector import explain as model
 from connector import failures
 from connector.app import App
-from connector.commands.frame import as_json_option, print_json, with_app
+from connector.commands.frame import as_json_option, complete_store, print_json, with_app
 from connector.commands.tables import print_table
 from connector.errors import UsageError
 
@@ -24,7 +24,7 @@ def failed() -> None:
 
 
 @failed.command("list")
-@click.option("--store", help="Only this store.")
+@click.option("--store", shell_complete=complete_store, help="Only this store.")
 @as_json_option
 @click.pass_obj
 def list_(config: Path | None, store: str | None, as_json: bool) -> None:
@@ -46,7 +46,7 @@ def list_(config: Path | None, store: str | None, as_json: bool) -> None:
 
 
 @failed.command()
-@click.argument("store")
+@click.argument("store", shell_complete=complete_store)
 @click.argument("order")
 @as_json_option
 @click.pass_obj
@@ -62,7 +62,7 @@ def show(config: Path | None, store: str, order: str, as_json: bool) -> None:
 
 
 @failed.command(short_help="Map failed orders again, and send them.")
-@click.argument("store")
+@click.argument("store", shell_complete=complete_store)
 @click.argument("orders", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All failed orders of the store.")
 @as_json_option
@@ -78,7 +78,7 @@ def retry(config: Path | None, store: str, orders: tuple[str, ...], every: bool,
 
 
 @failed.command()
-@click.argument("store")
+@click.argument("store", shell_complete=complete_store)
 @click.argument("orders", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All failed orders of the store.")
 @as_json_option

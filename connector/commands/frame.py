@@ -11,11 +11,21 @@ import click
 
 from connector import exact_json, loader, log
 from connector.app import App
+from connector.errors import ConnectorError
 from connector.loader import Loaded
 
 T = TypeVar("T")
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for machines.")
+
+
+def complete_store(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """For the tab key: the stores of the configuration, where it can be read from this shell."""
+    try:
+        stores = loader.load(ctx.find_root().params.get("config")).settings.stores
+    except ConnectorError:
+        return []
+    return [name for name in sorted(stores) if name.startswith(incomplete)]
 
 
 def _to_people(warning: str) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from connector import outbox
 from connector.app import App
 from connector.arrivals import MOMENT, Arrivals, pushed_adapter, take_in
-from connector.commands.frame import as_json_option, print_json, with_app
+from connector.commands.frame import as_json_option, complete_store, print_json, with_app
 from connector.commands.moments import Moment
 from connector.errors import BadOrder, UsageError
 from connector.order_files import Entry, OrderFile
@@ -61,7 +61,7 @@ class Import(msgspec.Struct, kw_only=True):
 
 
 @click.command("import")
-@click.argument("store")
+@click.argument("store", shell_complete=complete_store)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Say what would become of the orders; keep nothing.")
 @click.option(

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import click
 
+from connector import registry
 from connector.errors import UsageError
 from connector.starter import companions, starter
 
 
+def _platforms(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in registry.platforms() if name.startswith(incomplete)]
+
+
 @click.command()
-@click.argument("platform", default="woocommerce")
+@click.argument("platform", default="woocommerce", shell_complete=_platforms)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("connector.yaml"),
               show_default=True, help="The file to write; - for stdout.")  # fmt: skip
 def init(platform: str, output: Path) -> None:

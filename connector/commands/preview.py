@@ -13,7 +13,7 @@ from connector import documents, exact_json
 from connector import explain as model
 from connector.adapter import History, PushedAdapter
 from connector.app import App
-from connector.commands.frame import as_json_option, print_json, with_app
+from connector.commands.frame import as_json_option, complete_store, print_json, with_app
 from connector.commands.tables import print_table
 from connector.errors import BadOrder, Hidden, UsageError
 from connector.order import Document
@@ -23,7 +23,7 @@ UNKNOWN = datetime.fromtimestamp(0, UTC)  # a document from a file has no place 
 
 
 @click.command()
-@click.argument("store")
+@click.argument("store", shell_complete=complete_store)
 @click.argument("orders", nargs=-1)
 @click.option("--file", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="A document of the platform as JSON, or a list of them.")  # fmt: skip

@@ -10,13 +10,13 @@ import click
 
 from connector import reconcile as model
 from connector.app import App
-from connector.commands.frame import as_json_option, print_json, with_app
+from connector.commands.frame import as_json_option, complete_store, print_json, with_app
 from connector.commands.moments import Moment
 from connector.shop import all_readable, must_be_readable
 
 
 @click.command()
-@click.argument("store", required=False)
+@click.argument("store", required=False, shell_complete=complete_store)
 @click.option(
     "--since",
     type=Moment(past=True),

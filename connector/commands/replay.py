@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from connector import explain
 from connector.app import App
-from connector.commands.frame import as_json_option, print_json, with_app
+from connector.commands.frame import as_json_option, complete_store, print_json, with_app
 from connector.commands.moments import Moment
 from connector.errors import UsageError
 from connector.feeds import look, remap
@@ -30,7 +30,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.command()
-@click.argument("store")
+@click.argument("store", shell_complete=complete_store)
 @click.argument("orders", nargs=-1)
 @click.option("--since", type=Moment(past=True), help="All known orders placed from this date on (UTC).")
 @as_json_option

@@ -10,7 +10,7 @@ import click
 
 from connector import pauses, retention, status
 from connector.app import App
-from connector.commands.frame import as_json_option, print_json, with_app
+from connector.commands.frame import as_json_option, complete_store, print_json, with_app
 from connector.commands.status import show
 from connector.delivery import deliver
 from connector.feeds import poll
@@ -18,7 +18,13 @@ from connector.ownership import daemon_lock
 
 
 @click.command()
-@click.option("--store", "names", multiple=True, help="Only this store; may be repeated. Default: all.")
+@click.option(
+    "--store",
+    "names",
+    multiple=True,
+    shell_complete=complete_store,
+    help="Only this store; may be repeated. Default: all.",
+)
 @click.option(
     "--seconds", type=click.FloatRange(min=1), default=50.0, show_default=True,
     help="How long to go on delivering while orders wait for the quota.",

@@ -9,7 +9,7 @@ import msgspec
 
 from connector import subscriptions
 from connector.app import App
-from connector.commands.frame import as_json_option, print_json, with_app
+from connector.commands.frame import as_json_option, complete_store, print_json, with_app
 from connector.commands.tables import print_table
 from connector.errors import UsageError
 from connector.subscriptions import Change
@@ -44,7 +44,7 @@ def webhooks() -> None:
 
 
 @webhooks.command("list")
-@click.argument("store")
+@click.argument("store", shell_complete=complete_store)
 @address_option
 @as_json_option
 @click.pass_obj
@@ -62,7 +62,7 @@ def list_(config: Path | None, store: str, address: str | None, as_json: bool) -
 
 
 @webhooks.command()
-@click.argument("store")
+@click.argument("store", shell_complete=complete_store)
 @address_option
 @click.option("--renew", is_flag=True, help="Make all anew with the first webhook_secret: for its rotation.")
 @as_json_option
@@ -88,7 +88,7 @@ def register(config: Path | None, store: str, address: str | None, renew: bool, 
 
 
 @webhooks.command()
-@click.argument("store")
+@click.argument("store", shell_complete=complete_store)
 @address_option
 @as_json_option
 @click.pass_obj
