@@ -381,6 +381,13 @@ def test_a_minute_full_of_unanswered_requests_is_looked_at_again_in_a_second(sta
     assert granted(state, live=59).again_at == state.clock.steady() + 1
 
 
+def test_spending_that_a_window_may_just_still_hold_is_kept(state: State) -> None:
+    spend(state, "live", 5)
+    state.clock.forward(60)
+    spend(state, "live", 1)
+    assert state.do(quota.usage, "main", {}, state.clock.steady()).minute == 6
+
+
 def test_spending_that_no_window_holds_any_more_is_dropped_account_by_account(state: State) -> None:
     def kept(account: str) -> list[tuple[str, int]]:
         query = select(SLOTS.c.span, SLOTS.c.spent).where(SLOTS.c.account == account)
