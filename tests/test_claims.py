@@ -67,6 +67,21 @@ def test_resting_stores_wait_and_others_go_on(state: State) -> None:
     assert refs(state.claim(resting=("acme",))) == ["2"]
 
 
+def test_a_claim_takes_an_order_of_one_store_though_another_has_the_same_id(state: State) -> None:
+    state.accept(version("1"))
+    state.accept(version("1", order_id=10**9 + 1), store="zeta")
+    assert [claim.store for claim in state.claim(resting=("zeta",))] == ["acme"]
+    assert state.row("1", "zeta").claimed_at is None
+    assert [claim.store for claim in state.claim()] == ["zeta"]
+
+
+def test_the_next_order_is_due_when_the_first_of_those_that_wait_is(state: State) -> None:
+    state.accept(version("1"), version("2"))
+    for claim, delay in zip(state.claim(), (30.0, 20.0), strict=True):
+        state.settle(claim, "later", delay=delay)
+    assert state.do(claims.next_due, "main", ACTIVE) == state.clock.steady() + 20.0
+
+
 def test_an_order_is_not_tried_again_before_its_time(state: State) -> None:
     state.accept(version("1"))
     state.settle(state.claim()[0], "later", delay=30.0)
