@@ -327,6 +327,13 @@ def test_the_end_of_a_full_window_is_awaited_and_no_longer(state: State) -> None
     assert granted(state).again_at == state.clock.steady() + 5
 
 
+def test_where_both_windows_are_full_the_later_end_counts(state: State) -> None:
+    observe(state, "day", 0, 500.0)
+    observe(state, "minute", 0, 5.0)
+    use = state.do(quota.usage, "main", {}, state.clock.steady())
+    assert use.full_until == state.clock.steady() + 500
+
+
 def test_the_days_reserve_is_kept_from_what_the_headers_leave(state: State) -> None:
     observe(state, "day", 1000, 40_000.0)
     assert (granted(state).live, granted(state).history) == (59, 0)
