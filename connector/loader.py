@@ -13,14 +13,12 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, SecretStr, ValidationError, create_model
 
-from connector import mistakes
+from connector import conflicts, mistakes
 from connector.errors import ConfigError, Problem, UsageError
 from connector.settings import (
     AccountSettings,
     Settings,
     StoreSettings,
-    conflicts,
-    same_businesses,
     store_model,
 )
 from connector.sources import SECTIONS, Sources, gather
@@ -119,9 +117,9 @@ def _settings(sources: Sources, now: datetime) -> Settings:
             _check_account(value.get("account"), path, accounts, sources)
         if store and model is not _AnyStore:
             good_stores[name] = store
-    for name, key, sentence in same_businesses(good_accounts):
+    for name, key, sentence in conflicts.between_accounts(good_accounts):
         sources.problem(("accounts", name, *key.split(".")), sentence)
-    for name, key, sentence in conflicts(good_stores):
+    for name, key, sentence in conflicts.between_stores(good_stores):
         sources.problem(("stores", name, *key.split(".")), sentence)
     return (settings or Settings()).model_copy(update={"accounts": good_accounts, "stores": good_stores})
 
