@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -323,9 +323,18 @@ def _content(body: str) -> dict[str, Any]:
 
 async def until(condition: Callable[[], object], seconds: float = LONGEST) -> None:
     """Wait until the condition holds; fails when it does not within ``seconds``."""
+
+    async def ask() -> object:
+        return condition()
+
+    await until_answered(ask, seconds)
+
+
+async def until_answered(ask: Callable[[], Awaitable[object]], seconds: float = LONGEST) -> None:
+    """Ask until the answer is true; fails when it is not within ``seconds``."""
     try:
         async with asyncio.timeout(seconds):
-            while not condition():
+            while not await ask():
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"not so within {seconds:.0f} s") from None

@@ -21,7 +21,7 @@ from connector.app import App
 from connector.web.application import routes
 from connector.web.front import Front
 from tests.fire.hatchery import Hatchery
-from tests.program import STORE, Program, Running
+from tests.program import STORE, Program, Running, until_answered
 from tests.shops.woocommerce import Shop, serve
 
 HEADERS = (
@@ -272,12 +272,11 @@ async def test_the_command_asks_the_daemon(program: Program, free_port: int) -> 
     assert (absent.code, absent.stdout) == (1, "")
     assert f"no daemon answers on 127.0.0.1:{free_port}" in absent.stderr
     async with program.daemon():
-        ready = False
-        for _ in range(100):
-            ready = (await program("health", "--ready")).code == 0
-            if ready:
-                break
-        assert ready
+
+        async def ready() -> bool:
+            return (await program("health", "--ready")).code == 0
+
+        await until_answered(ready)
         assert (await program.good("health", "--json")).json == {"status": "ready", "reasons": []}
         assert (await program.good("health")).stdout == "The daemon answers; it is ready.\n"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from connector.db import Database
 from connector.metrics import Everything, Gauges
 from tests.fire.hatchery import Hatchery
 from tests.privy import RunningSandbox, running_sandbox
-from tests.program import Program, until
+from tests.program import Program, until, until_answered
 from tests.state import open_state, version
 
 ROOT = Path(__file__).parents[1]
@@ -111,11 +110,13 @@ async def test_what_came_in_and_went_out_is_counted_without_anything_of_a_buyer(
             await http.post(f"/orders/{STORE}", json=orders[0], headers={"Authorization": "Bearer wrong"})
             await http.post(f"/orders/{STORE}", content=b"{", headers=own)
             await until(lambda: {1, 4} <= privy.ledger.orders.keys())
-            for _ in range(100):
-                got = await scrape(http)
-                if got.value("connector_orders", store=STORE, state="delivered") == 2:
-                    break
-                await asyncio.sleep(0.02)
+
+            async def delivered() -> bool:
+                now = await scrape(http)
+                return now.value("connector_orders", store=STORE, state="delivered") == 2
+
+            await until_answered(delivered)
+            got = await scrape(http)
             open_metrics = await http.get("/metrics", headers={"Accept": "application/openmetrics-text"})
     seen = "connector_orders_seen_total"
     assert got.value(seen, store=STORE, outcome="waiting", lane="live") == 1

@@ -23,7 +23,7 @@ import pytest
 from connector.web.webhooks import MAX_BODY
 from tests.fire.hatchery import Hatchery
 from tests.privy import RunningSandbox, running_sandbox
-from tests.program import STORE, Program, Running, until
+from tests.program import STORE, Program, Running, until, until_answered
 from tests.shops.woocommerce import Key, Shop, serve
 
 SAMPLES = Path(__file__).parents[1] / "cassettes" / "woocommerce" / "samples" / "webhooks"
@@ -447,12 +447,11 @@ async def test_what_the_shop_switched_off_is_noticed_by_the_daemon_and_repaired_
     assert len(shop.webhooks) == len(before)
     assert (await program("check")).stdout.count("the shop sends all that are needed") == 1
     async with program.daemon():
-        await until(lambda: any(path.endswith("/webhooks") for _, path, _ in list(shop.requests)))
-        for _ in range(100):
-            if not (await program.good("status", "--json")).json["stores"][0]["alarms"]:
-                break
-        else:
-            raise AssertionError("the daemon does not see that its webhooks are back")
+
+        async def calm() -> bool:
+            return not (await program.good("status", "--json")).json["stores"][0]["alarms"]
+
+        await until_answered(calm)
 
 
 async def test_rotation_makes_all_anew_with_the_first_secret(world: World) -> None:
