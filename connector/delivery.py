@@ -156,11 +156,11 @@ def _turn(
     connection: Connection, sender: Sender, answered: list[Attempt], flying: int, stopping: bool
 ) -> Turn:
     now, steady = sender.clock.now(), sender.clock.steady()
+    known = {(pause.scope, pause.name): pause for pause in pauses.every(connection)}
     if answered:
-        _settle(connection, sender, answered, now, steady)
+        _settle(connection, sender, answered, known, now, steady)
     if stopping:
         return Turn([], None)
-    known = {(pause.scope, pause.name): pause for pause in pauses.every(connection)}
     resting = _resting(known, sender, steady)
     active = [store for store in sender.rules if store not in resting]
     pause = known.get(("account", sender.account))
@@ -229,7 +229,12 @@ def _resting(known: Mapping[tuple[str, str], pauses.Pause], sender: Sender, stea
 
 
 def _settle(
-    connection: Connection, sender: Sender, answered: list[Attempt], now: datetime, steady: float
+    connection: Connection,
+    sender: Sender,
+    answered: list[Attempt],
+    known: dict[tuple[str, str], pauses.Pause],
+    now: datetime,
+    steady: float,
 ) -> None:
     settled = [_settled(attempt) for attempt in answered]
     claims.settle(connection, sender.account, settled, now=now, steady=steady)
@@ -245,7 +250,6 @@ def _settle(
                 ),
                 steady,
             )
-    known = {(pause.scope, pause.name): pause for pause in pauses.every(connection)}
     for attempt in answered:
         _pause(connection, sender, attempt, known, now, steady)
 
