@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
+from prometheus_client import Histogram
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -52,9 +53,11 @@ class Sender:
     pacer: quota.Pacer = field(init=False)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     fixed: set[str] = field(default_factory=set)
+    seconds: Histogram = field(init=False)
 
     def __post_init__(self) -> None:
         self.pacer = quota.Pacer(self.limits)
+        self.seconds = counters.PRIVY_SECONDS.labels(self.account)
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ async def _send(sender: Sender, claim: Claim) -> Attempt:
         return Attempt(claim, Outcome(kind="prevented", detail="a message about an old order was prevented"))
     body = with_initial_sync(claim.body, claim.initial_sync)
     try:
-        with counters.PRIVY_SECONDS.labels(sender.account).time():
+        with sender.seconds.time():
             outcome = await sender.privy.send(body, sender.tokens.get(claim.store))
     except Exception as error:
         # A fault of ours must not leave the claim without an answer: it would count as in flight for ever.

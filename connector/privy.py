@@ -120,9 +120,9 @@ class Privy:
         return again
 
     async def _bearer(self) -> str:
+        if self._client is None:
+            return self._token or ""
         async with self._lock:
-            if self._client is None:
-                return self._token or ""
             if self._token is None or self._clock.steady() >= self._renew_at:
                 self._token = await self._new_token(*self._client)
             return self._token
