@@ -9,13 +9,13 @@ from datetime import datetime
 
 import msgspec
 from sqlalchemy import BigInteger, Connection, Integer, Text, func, insert, or_, select, update
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from connector.db import UtcTime, table_of
+from connector.db import Record, UtcTime, table_of
 from connector.outbox import OUTBOX
 
 
-class BackfillRecord(SQLModel, table=True):
+class BackfillRecord(Record, table=True):
     """``state`` is reading, read (all of it is in the outbox) or cancelled; ``cursor`` the adapter's text."""
 
     __tablename__ = "backfill"

@@ -6,12 +6,12 @@ from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection, insert, select, update
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from connector.db import UtcTime, table_of
+from connector.db import Record, UtcTime, table_of
 
 
-class CursorRecord(SQLModel, table=True):
+class CursorRecord(Record, table=True):
     """``value`` is the adapter's own text, opaque here; ``position`` is the shop's change time reached."""
 
     __tablename__ = "cursor"

@@ -75,6 +75,12 @@ class UtcTime(TypeDecorator[datetime]):
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
+class Record(SQLModel):
+    """The base of every table's class. None is ever validated, so no validator is built for it."""
+
+    model_config = {"defer_build": True}
+
+
 def table_of(model: type[SQLModel]) -> Table:
     """The Core table of a SQLModel class. The hot path uses Core: ORM merge is twenty times slower."""
     return cast(Table, model.__table__)  # type: ignore[attr-defined]

@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, LargeBinary, bindparam, delete, insert, select
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from connector import exact_json
-from connector.db import UtcTime, table_of
+from connector.db import Record, UtcTime, table_of
 
 
-class DocumentRecord(SQLModel, table=True):
+class DocumentRecord(Record, table=True):
     """``body`` is compressed JSON: buyers' data, so it goes when it is no longer needed."""
 
     __tablename__ = "document"

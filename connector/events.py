@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import BigInteger, Connection, Index, Integer, Text, func, insert, select
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from connector.db import UtcTime, table_of
+from connector.db import Record, UtcTime, table_of
 
 
-class EventRecord(SQLModel, table=True):
+class EventRecord(Record, table=True):
     """One line of an order's time-line. Holds no buyer's data.
 
     ``kind`` is one of: seen (a document came in), sent (a request was answered or not), note (something

@@ -12,16 +12,16 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Float, Index, Integer, Text, bindparam, delete, func, select, text, update
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from connector.adapter import Notice
-from connector.db import UtcTime, table_of
+from connector.db import Record, UtcTime, table_of
 
 LOOK, CONTACT, ORDER, EVERYTHING, SCRUB, NOTE = "look", "contact", "order", "everything", "scrub", "note"
 KINDS = (EVERYTHING, CONTACT, ORDER, SCRUB, LOOK)  # in the order in which they are done; a note is not
 
 
-class InboxRecord(SQLModel, table=True):
+class InboxRecord(Record, table=True):
     """``kind`` says what ``subject`` is: an order to look at (look), or whose buyer's data must go (order), a
     contact whose data must go (contact), nothing (everything of the store must go; scrub: the rows are gone,
     their bytes in the files not yet), or a sentence for the operator (note).

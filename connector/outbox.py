@@ -27,9 +27,9 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from connector.db import UtcTime, table_of
+from connector.db import Record, UtcTime, table_of
 from connector.events import Event
 from connector.events import write as write_events
 
@@ -38,7 +38,7 @@ FORGOTTEN = "forgotten"  # the rule under which an order is kept without its buy
 DISCARDED = "discarded"  # the rule under which an operator sets a failed order aside
 
 
-class OutboxRecord(SQLModel, table=True):
+class OutboxRecord(Record, table=True):
     """``due_since`` is when the order became sendable as far as the late rule counts (see ``feeds``).
 
     ``due_at`` is the steady time before which it is not tried again. ``told_*`` describe what Privy

@@ -12,9 +12,9 @@ from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection, Float, delete, insert, select, update
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from connector.db import UtcTime, table_of
+from connector.db import Record, UtcTime, table_of
 
 PATIENCE = 3  # failures in a row before a passing fault makes a breaker open
 AUTH_SECONDS = (60.0, 3600.0)  # first and longest wait after refused credentials
@@ -22,7 +22,7 @@ FAULT_SECONDS = (5.0, 300.0)  # the same after passing faults
 MAX_WAIT = 24 * 3600.0
 
 
-class PauseRecord(SQLModel, table=True):
+class PauseRecord(Record, table=True):
     """``kind`` is auth, fault, limit, identity; ``strikes`` counts failures in a row."""
 
     __tablename__ = "pause"

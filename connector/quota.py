@@ -13,9 +13,9 @@ from collections.abc import Mapping
 
 import msgspec
 from sqlalchemy import BigInteger, Connection, Float, bindparam, delete, func, insert, or_, select, update
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from connector.db import table_of
+from connector.db import Record, table_of
 from connector.settings import AccountSettings
 
 MINUTE, DAY = 60.0, 86_400.0
@@ -24,7 +24,7 @@ WINDOW = {"minute": MINUTE, "day": DAY}
 LANES = ("live", "history")
 
 
-class SlotRecord(SQLModel, table=True):
+class SlotRecord(Record, table=True):
     """How many requests of a lane were answered within one slot of time."""
 
     __tablename__ = "quota_slot"
@@ -36,7 +36,7 @@ class SlotRecord(SQLModel, table=True):
     spent: int
 
 
-class SeenRecord(SQLModel, table=True):
+class SeenRecord(Record, table=True):
     """What Privy's headers last said: at most ``remaining`` more requests until ``resets_at``."""
 
     __tablename__ = "quota_seen"

@@ -6,12 +6,12 @@ from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection, insert, select, update
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from connector.db import UtcTime, table_of
+from connector.db import Record, UtcTime, table_of
 
 
-class StoreRecord(SQLModel, table=True):
+class StoreRecord(Record, table=True):
     """One row a store, written when the store is first seen and kept for ever.
 
     ``numbering`` is null until the store's first order goes out; from then on it is fixed.

@@ -11,10 +11,10 @@ from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection, Text, delete, insert, select
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from connector.adapter import Subscribes, Subscription
-from connector.db import UtcTime, table_of
+from connector.db import Record, UtcTime, table_of
 from connector.errors import UsageError
 from connector.settings import Settings
 from connector.shop import Shop
@@ -22,7 +22,7 @@ from connector.shop import Shop
 SECRET_BYTES = 32
 
 
-class SubscriptionFindingRecord(SQLModel, table=True):
+class SubscriptionFindingRecord(Record, table=True):
     """A topic whose webhooks do not come as they should, since when it was first found so."""
 
     __tablename__ = "subscription_finding"
