@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from connector import events, lanes, quota, stores
+from connector.bodies import BODIES
 from connector.outbox import OUTBOX
 
 
@@ -247,15 +248,16 @@ _DUE_NOW = (*_WAITING, OUTBOX.c.due_at <= bindparam("steady"))
 _NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(*_WAITING)
 _ANY_DUE = select(OUTBOX.c.ref).where(*_DUE_NOW).limit(1)
 _TAKEN = (
-    *("store", "ref", "order_id", "body", "hash", "lane", "attempts", "maybe", "told_live"),
+    *("store", "ref", "order_id", "hash", "lane", "attempts", "maybe", "told_live"),
     *("placed_at", "changed_at", "first_seen_at", "due_since", "addresses", "told_addresses"),
 )
 _DUE = {
-    lane: select(*(OUTBOX.c[name] for name in _TAKEN))
+    lane: select(*(OUTBOX.c[name] for name in _TAKEN), BODIES.c.body)
+    .join(BODIES, (BODIES.c.store == OUTBOX.c.store) & (BODIES.c.ref == OUTBOX.c.ref))
     .where(*_DUE_NOW, OUTBOX.c.lane == lane)
     .order_by(order)
     .limit(bindparam("most"))
-    .with_for_update(skip_locked=True)  # of no effect on SQLite, which has one writer
+    .with_for_update(of=OUTBOX, skip_locked=True)  # of no effect on SQLite, which has one writer
     for lane, order in (("live", OUTBOX.c.placed_at.asc()), ("history", OUTBOX.c.placed_at.desc()))
 }
 _CLAIM = (

@@ -39,7 +39,7 @@ from connector.errors import StateError
 from connector.file_systems import refuse_network_file_system
 from connector.ownership import daemon_pid
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 BUSY_SECONDS = 5  # that a transaction waits for one of another process; so a stop takes no longer
 
 OUR_FAULTS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)

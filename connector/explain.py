@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, literal, select
 
-from connector import documents, events, exact_json, outbox, payload
+from connector import bodies, documents, events, exact_json, outbox, payload
 from connector.errors import BadOrder, UsageError
 from connector.judgement import Known, judge
 from connector.mapping import Mapped
@@ -159,7 +159,8 @@ def preview(connection: Connection, shop: Shop, document: Document, now: datetim
         verdict = "unchanged: Privy already knows this payload"
     body: dict[str, Any] = exact_json.decode(version.body) if version.body else {}
     origins = _origins(shop, document, known) if version.body else {}
-    old = exact_json.decode(row.body) if row is not None and row.body else None
+    held = bodies.get(connection, shop.name, document.ref)
+    old = exact_json.decode(held) if held else None
     differs = None
     if old is not None and body:
         differs = sorted(name for name in {*old, *body} if old.get(name) != body.get(name))

@@ -18,7 +18,6 @@ from sqlalchemy import (
     Connection,
     Float,
     Index,
-    LargeBinary,
     Row,
     Text,
     bindparam,
@@ -29,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field
 
+from connector import bodies
 from connector.db import Record, UtcTime, table_of
 from connector.events import Event
 from connector.events import write as write_events
@@ -75,7 +75,6 @@ class OutboxRecord(Record, table=True):
     due_since: datetime | None = Field(default=None, sa_type=UtcTime)
     due_at: float = Field(default=0.0, sa_type=Float)
     attempts: int = 0
-    body: bytes | None = Field(default=None, sa_type=LargeBinary)
     hash: str | None = None
     financial_status: str | None = None
     fulfillment_status: str | None = None
@@ -109,7 +108,6 @@ _VERSION = [
     "due_since",
     "due_at",
     "attempts",
-    "body",
     "hash",
     "financial_status",
     "fulfillment_status",
@@ -196,6 +194,7 @@ def accept(
     touched: list[dict[str, Any]] = []
     events: list[Event] = []
     results: list[Result] = []
+    taken: dict[str, bytes | None] = {}
     unchanged = stale = waiting = 0
     for version in versions:
         row, old = rows.get(version.ref), {"old_store": store, "old_ref": version.ref}
@@ -228,6 +227,7 @@ def accept(
             if row.order_id is not None and version.order_id is None:
                 values["order_id"] = row.order_id
             newer.append({f"new_{name}": value for name, value in values.items()} | old)
+        taken[version.ref] = version.body
         waiting += state == "waiting"
         results.append(_result(version, state))
         events.append(_event(now, store, version, state, _told(version, state)))
@@ -237,6 +237,7 @@ def accept(
         connection.execute(_RENEW, newer)
     if touched:
         connection.execute(_TOUCH, touched)
+    bodies.keep(connection, store, taken, rows)
     write_events(connection, events)
     return Accepted(
         results=results,

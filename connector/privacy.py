@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, select, update
 
 from connector import documents, events
 from connector.addresses import country_code
+from connector.bodies import BODIES
 from connector.documents import DOCUMENTS
 from connector.errors import BadOrder
 from connector.order import Document
@@ -62,22 +63,23 @@ def purge(connection: Connection, shop: Shop, refs: Sequence[str] | None, who: s
     """
     pages = [None] if refs is None else [refs[at : at + PAGE] for at in range(0, len(refs), PAGE)]
     for page in pages:
-        orders, kept = [OUTBOX.c.store == shop.name], [DOCUMENTS.c.store == shop.name]
-        if page is not None:
-            orders.append(OUTBOX.c.ref.in_(page))
-            kept.append(DOCUMENTS.c.ref.in_(page))
-        connection.execute(delete(DOCUMENTS).where(*kept))
+        for table in (DOCUMENTS, BODIES):
+            connection.execute(delete(table).where(*_these(table, shop.name, page)))
+        orders = _these(OUTBOX, shop.name, page)
         connection.execute(
             update(OUTBOX)
             .where(*orders, OUTBOX.c.state.in_(("waiting", "failed")))
             .values(state="skipped", rule=FORGOTTEN, reason="")
         )
-        connection.execute(update(OUTBOX).where(*orders).values(body=None))
         told = events.Event(
             shop.clock.now(), shop.name, "", "note", FORGOTTEN, f"the buyer's data was purged {who}"
         )
         known = connection.execute(select(OUTBOX.c.ref).where(*orders)).scalars()
         events.write(connection, [msgspec.structs.replace(told, ref=ref) for ref in known])
+
+
+def _these(table: Table, store: str, refs: Sequence[str] | None) -> list[ColumnElement[bool]]:
+    return [table.c.store == store, *([] if refs is None else [table.c.ref.in_(refs)])]
 
 
 def _is_of(shop: Shop, kept: documents.Kept, contact: str) -> bool:

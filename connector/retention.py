@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 import structlog
-from sqlalchemy import Connection, delete, exists, or_, update
+from sqlalchemy import Connection, delete, exists, or_
 
+from connector.bodies import BODIES
 from connector.db import Database
 from connector.documents import DOCUMENTS
 from connector.errors import StateError
@@ -38,9 +39,14 @@ def drop(connection: Connection, limit: datetime) -> int:
         or_(OUTBOX.c.told_at.is_(None), OUTBOX.c.told_at < limit),
         OUTBOX.c.fetched_at < limit,
     )
-    kept = exists().where(OUTBOX.c.store == DOCUMENTS.c.store, OUTBOX.c.ref == DOCUMENTS.c.ref, *old)
-    dropped = connection.execute(delete(DOCUMENTS).where(kept)).rowcount
-    connection.execute(update(OUTBOX).where(*old, OUTBOX.c.body.is_not(None)).values(body=None))
+    dropped = [
+        connection.execute(
+            delete(table).where(
+                exists().where(OUTBOX.c.store == table.c.store, OUTBOX.c.ref == table.c.ref, *old)
+            )
+        ).rowcount
+        for table in (DOCUMENTS, BODIES)
+    ]
     busy = exists().where(
         OUTBOX.c.store == EVENTS.c.store,
         OUTBOX.c.ref == EVENTS.c.ref,
@@ -49,4 +55,4 @@ def drop(connection: Connection, limit: datetime) -> int:
     connection.execute(delete(EVENTS).where(EVENTS.c.at < limit, ~busy))
     # What is left of looks belongs to stores that are no longer configured: others are given up in a day.
     connection.execute(delete(INBOX).where(INBOX.c.kind.in_((NOTE, LOOK)), INBOX.c.came_at < limit))
-    return dropped
+    return max(dropped)

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Row
 
-from connector import claims, exact_json, outbox, quota, stores
+from connector import bodies, claims, exact_json, outbox, quota, stores
 from connector.clock import Clock
 from connector.db import Database
 from connector.outbox import Version
@@ -82,6 +82,10 @@ class State:
     def row(self, ref: str, store: str = "acme") -> Row[Any]:
         """The order's row."""
         return self.do(outbox.known, store, [ref])[ref]
+
+    def body(self, ref: str, store: str = "acme") -> bytes | None:
+        """What would be sent of the order."""
+        return self.do(bodies.get, store, ref)
 
     def claim(
         self, most: int = 1000, *, grant: quota.Grant = AMPLE, resting: tuple[str, ...] = (), **rules: Any

@@ -58,7 +58,7 @@ def push(state: State, shop: Shop, *bodies: dict[str, Any]) -> list[str]:
 
 def total(state: State, ref: str = "1") -> Any:
     """What the order's body would tell Privy."""
-    return exact_json.decode(state.row(ref).body)["total"]
+    return exact_json.decode(state.body(ref) or b"")["total"]
 
 
 def test_a_later_push_replaces_an_earlier_one_though_the_clock_was_set_back(state: State) -> None:

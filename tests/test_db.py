@@ -8,14 +8,16 @@ import threading
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, column, create_engine, func, insert, select, table, text
 from sqlmodel import SQLModel
 
 from connector import (
     backfills,
+    bodies,
     cursors,
     documents,
     events,
@@ -30,9 +32,9 @@ from connector.db import SCHEMA_VERSION, Database
 from connector.errors import StateError
 from connector.migrations import configuration
 from connector.pauses import PAUSES
-from tests.state import NOW
+from tests.state import NOW, open_state
 
-MODELS = (backfills, cursors, documents, events, inbox, outbox, pauses, quota, stores, subscriptions)
+MODELS = (backfills, bodies, cursors, documents, events, inbox, outbox, pauses, quota, stores, subscriptions)
 
 
 def write(connection: Connection, name: str = "a") -> None:
@@ -56,6 +58,25 @@ def test_the_migrations_make_exactly_the_tables_of_the_models(database_url: str)
 
 def test_the_program_knows_which_schema_is_the_newest() -> None:
     assert ScriptDirectory.from_config(configuration()).get_heads() == [SCHEMA_VERSION]
+
+
+def test_orders_of_the_first_schema_keep_their_bodies(database_url: str) -> None:
+    Database(database_url).close()
+    engine = create_engine(database_url)
+    config = configuration()
+    waits = {"store": "acme", "account": "main", "state": "waiting", "lane": "live", "changed_at": NOW}
+    waits |= {"fetched_at": NOW, "first_seen_at": NOW, "number": "", "rule": "", "reason": "", "notes": ""}
+    waits |= {"due_at": 0.0, "attempts": 0, "settled": False, "addresses": "", "maybe": False}
+    waits |= {"told_addresses": ""}
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        for ref, body in (("1", b'{"total":1}'), ("2", None)):
+            row = waits | {"ref": ref, "body": body}
+            connection.execute(table("outbox", *map(column, row)).insert().values(row))
+    engine.dispose()
+    with open_state(database_url) as state:
+        assert [state.body("1"), state.body("2"), state.row("2").state] == [b'{"total":1}', None, "waiting"]
 
 
 def test_what_was_written_is_there_after_opening_again(database_url: str) -> None:
