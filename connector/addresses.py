@@ -36,6 +36,8 @@ def printable(text: str) -> str:
 
 def one_line(text: str) -> str:
     """The text with each run of white space made one space, without control characters."""
+    if text.isprintable() and "  " not in text:  # nearly every one; a space is the only printable white space
+        return text.strip()
     return printable(" ".join(text.split()))
 
 

@@ -57,8 +57,16 @@ class UtcTime(TypeDecorator[datetime]):
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], datetime | str | None]:
         """Written here for both: SQLAlchemy's way to SQLite's text costs three times as much."""
         as_text = dialect.name == "sqlite"
+        last: tuple[datetime | None, datetime | str | None] = (None, None)  # rows of one page share times
 
         def process(value: datetime | None) -> datetime | str | None:
+            nonlocal last
+            known = last
+            if known[0] is not value:
+                last = known = (value, convert(value))
+            return known[1]
+
+        def convert(value: datetime | None) -> datetime | str | None:
             if value is None:
                 return None
             if value.tzinfo is not UTC:

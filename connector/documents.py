@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from isal import isal_zlib
 from sqlalchemy import Connection, LargeBinary, bindparam, delete, insert, select
 from sqlmodel import Field
 
@@ -58,8 +59,7 @@ class Kept(msgspec.Struct, frozen=True):
 
 def pack(body: dict[str, Any]) -> bytes:
     """The document's JSON, compressed lightly."""
-    packer = zlib.compressobj(1)  # a third less work than ``zlib.compress``
-    return packer.compress(exact_json.encode(body)) + packer.flush()
+    return isal_zlib.compress(exact_json.encode(body), 1)  # the same format for a third of zlib's work
 
 
 def keep(connection: Connection, kept: Sequence[Kept], seen: Container[str]) -> None:

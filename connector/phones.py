@@ -47,7 +47,9 @@ def is_region(code: str) -> bool:
 
 def _number(text: str, region: str) -> str | None:
     # Marks of right-to-left writing and control characters are no part of a number.
-    text = _BEFORE_NUMBER.sub("", "".join(filter(str.isprintable, text)))
+    if not text.isprintable():
+        text = "".join(filter(str.isprintable, text))
+    text = _BEFORE_NUMBER.sub("", text)
     try:
         number: PhoneNumber = phonenumbers.parse(text, region or None)
     except NumberParseException:

@@ -22,7 +22,11 @@ from connector.http import Http, Reply, refusal
 PATH = "/v1/orders/placed"
 DEADLINE = 30.0  # seconds for one call, from connecting to the last byte
 RENEW_BEFORE = 300.0  # seconds before an access token runs out
-_COUNT = re.compile("[0-9]{1,12}")
+_COUNT = re.compile(b"[0-9]{1,12}")
+_RATE_HEADERS = {
+    span: [f"x-ratelimit-{part}-{span}".encode() for part in ("limit", "remaining", "reset")]
+    for span in ("minute", "day")
+}
 PROBE = b'{"order_id":0}'  # has no valid field, so it can create nothing
 
 
@@ -189,10 +193,9 @@ def judge(reply: Reply, has_integration_token: bool, order_id: int) -> Outcome:
 def windows(reply: Reply, now: float) -> tuple[RateWindow, ...]:
     """Both rate windows from the headers; ``now`` is the answer's own Date, so no skewed clock matters."""
     found: list[RateWindow] = []
-    for span in ("minute", "day"):
-        values = [
-            reply.headers.get(f"x-ratelimit-{part}-{span}", "") for part in ("limit", "remaining", "reset")
-        ]
+    stated = {name.lower(): value for name, value in reply.headers.raw}  # httpx reads all for each one asked
+    for span, names in _RATE_HEADERS.items():
+        values = [stated.get(name, b"") for name in names]
         if all(map(_COUNT.fullmatch, values)):
             limit, remaining, reset = (int(value) for value in values)
             found.append(RateWindow(span=span, limit=limit, remaining=remaining, resets_in=reset - now))

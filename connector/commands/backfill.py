@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 FOLLOW_SECONDS = (0.5, 10.0)  # between two looks, at least and at most
-LOOKING = 0.02  # between these, looking takes this part of the time: it counts every order of the span
+LOOKING = 0.01  # between these, looking takes this part of the time: it counts every order of the span
 
 
 @click.command()
