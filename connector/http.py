@@ -91,15 +91,11 @@ class Http:
         """``transport`` for recordings; ``read_seconds`` is the longest silence of the other side."""
         self.sent = 0  # requests so far, for whoever keeps a distance between them
         self._transport = transport or AiohttpTransport(client=_session, verify=_NOBODY)
-        self._extensions = {
-            "timeout": {"connect": CONNECT_SECONDS, "read": read_seconds, "write": read_seconds, "pool": None}
-        }
+        self._read_seconds = read_seconds
 
     def shared(self) -> Http:
         """A client on the same connections with a count of its own; not to be closed."""
-        one = Http(transport=self._transport)
-        one._extensions = self._extensions
-        return one
+        return Http(transport=self._transport, read_seconds=self._read_seconds)
 
     async def __aenter__(self) -> Self:
         return self
@@ -132,7 +128,8 @@ class Http:
             async with asyncio.timeout(deadline):
                 # Straight through httpx's transport: its client's cookies, redirects and merging of what we
                 # never set cost a third of a request. So ``auth`` signs once and sees no answer.
-                request = self._request(method, url, params, headers, content)
+                silence = self._read_seconds if self._read_seconds < deadline else None
+                request = _request(method, url, silence, params=params, headers=headers, content=content)
                 if auth is not None:
                     signer = httpx.BasicAuth(*auth) if isinstance(auth, tuple) else auth
                     request = next(signer.auth_flow(request))
@@ -164,7 +161,7 @@ class Http:
         place = _without_query(url)
         body = b""
         try:
-            response = await self._transport.handle_async_request(self._request("GET", url))
+            response = await self._transport.handle_async_request(_request("GET", url, self._read_seconds))
             try:
                 async for part in _parts(response):
                     if response.status_code != 200:
@@ -179,29 +176,32 @@ class Http:
             raise _unavailable(place, error) from None
         return Reply(response.status_code, response.headers, body, place)
 
-    def _request(
-        self,
-        method: str,
-        url: str,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
-    ) -> httpx.Request:
-        address = _address(url) if params is None else httpx.URL(_address(url), params=params)
-        own = {"Host": address.netloc.decode("ascii")}
-        if content is not None:
-            own["Content-Length"] = str(len(content))
-        # A stream, because for ``content`` httpx goes through the headers four times more.
-        request = httpx.Request(
-            method,
-            address,
-            headers=own | _HEADERS | dict(headers or {}),
-            stream=httpx.ByteStream(content or b""),
-            extensions=self._extensions,
-        )
-        request.read()
-        request.headers.encoding = "ascii"  # all of them are; else each reading guesses anew
-        return request
+
+def _request(
+    method: str,
+    url: str,
+    silence: float | None,
+    *,
+    params: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    content: bytes | None = None,
+) -> httpx.Request:
+    """``silence`` is how many seconds the other side may say nothing: None where the deadline is nearer."""
+    address = _address(url) if params is None else httpx.URL(_address(url), params=params)
+    own = {"Host": address.netloc.decode("ascii")}
+    if content is not None:
+        own["Content-Length"] = str(len(content))
+    # A stream, because for ``content`` httpx goes through the headers four times more.
+    request = httpx.Request(
+        method,
+        address,
+        headers=own | _HEADERS | dict(headers or {}),
+        stream=httpx.ByteStream(content or b""),
+        extensions={"timeout": {"connect": CONNECT_SECONDS, "read": silence, "write": silence, "pool": None}},
+    )
+    request.read()
+    request.headers.encoding = "ascii"  # all of them are; else each reading guesses anew
+    return request
 
 
 def _plain(response: httpx.Response) -> AsyncIterator[bytes]:
