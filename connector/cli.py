@@ -54,17 +54,26 @@ def _thriftily() -> Iterator[None]:
     """Load modules without the collector, which finds nothing in them and takes a sixth of the time.
 
     And keep httpx and structlog from loading rich, a tenth of a second and 5 MB, for uses that we have not.
-
     Both foresee that it is not installed. Commands import it when they draw something.
+
+    And keep aiohttp from reading the machine's authorities twice, for two TLS contexts that are never used:
+    ``connector.http`` reads them when it needs them.
     """
     hidden = {"rich", "pygments"} - sys.modules.keys()
+    authorities = {name: os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")}
     gc.disable()
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: cannot be imported
+    os.environ.update(dict.fromkeys(authorities, os.devnull))
     try:
         yield
     finally:
         for name in hidden:
             del sys.modules[name]
+        for name, value in authorities.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
         gc.freeze()  # what was loaded stays
         gc.enable()
 

@@ -90,12 +90,21 @@ class Http:
     ) -> None:
         """``transport`` for recordings; ``read_seconds`` is the longest silence of the other side."""
         self.sent = 0  # requests so far, for whoever keeps a distance between them
-        self._transport = transport or AiohttpTransport(client=_session, verify=_NOBODY)
+        self._transports = (
+            dict.fromkeys(("http", "https"), transport)
+            if transport
+            else {
+                "http": AiohttpTransport(client=_session, verify=_NOBODY),
+                "https": AiohttpTransport(client=_secure_session, verify=_NOBODY),
+            }
+        )
         self._read_seconds = read_seconds
 
     def shared(self) -> Http:
         """A client on the same connections with a count of its own; not to be closed."""
-        return Http(transport=self._transport, read_seconds=self._read_seconds)
+        one = Http(read_seconds=self._read_seconds)
+        one._transports = self._transports
+        return one
 
     async def __aenter__(self) -> Self:
         return self
@@ -103,7 +112,8 @@ class Http:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._transport.aclose()
+        for transport in self._transports.values():
+            await transport.aclose()
 
     async def send(
         self,
@@ -133,7 +143,7 @@ class Http:
                 if auth is not None:
                     signer = httpx.BasicAuth(*auth) if isinstance(auth, tuple) else auth
                     request = next(signer.auth_flow(request))
-                response = await self._transport.handle_async_request(request)
+                response = await self._sent(request)
                 try:
                     chunks: list[bytes] = []
                     size = 0
@@ -152,6 +162,12 @@ class Http:
             raise _unavailable(place, error) from None
         return Reply(response.status_code, response.headers, b"".join(chunks), place)
 
+    async def _sent(self, request: httpx.Request) -> httpx.Response:
+        transport = self._transports.get(request.url.scheme)
+        if transport is None:
+            raise httpx.UnsupportedProtocol("neither http nor https")
+        return await transport.handle_async_request(request)
+
     async def download(self, url: str, file: BinaryIO) -> Reply:
         """GET a large body into ``file``; the reply's own body is empty, unless the status is not 200.
 
@@ -161,7 +177,7 @@ class Http:
         place = _without_query(url)
         body = b""
         try:
-            response = await self._transport.handle_async_request(_request("GET", url, self._read_seconds))
+            response = await self._sent(_request("GET", url, self._read_seconds))
             try:
                 async for part in _parts(response):
                     if response.status_code != 200:
@@ -244,28 +260,33 @@ def _write(file: BinaryIO, part: bytes) -> None:
         ) from None
 
 
-def _session() -> aiohttp.ClientSession:
-    """No cookie of one shop reaches another; proxies are those of the environment."""
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS, ssl=_trusted()),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=bool(getproxies()),  # it looks them up for each request, so only where there are any
-    )
-
-
-# Unused, as the session has its own context; without one the transport would make another: 30 ms and 1 MB.
+# Trusts nobody. To read whom to trust takes 30 ms and 3 MB, so that is done once, for the first https.
 _NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
+def _session(trusted: ssl.SSLContext = _NOBODY) -> aiohttp.ClientSession:
+    """No cookie of one shop reaches another; proxies are those of the environment."""
+    proxies = getproxies()
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS, ssl=_trusted() if proxies else trusted),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=bool(proxies),  # it looks them up for each request, so only where there are any
+    )
+
+
+def _secure_session() -> aiohttp.ClientSession:
+    return _session(_trusted())
+
+
 @cache
-def _trusted() -> ssl.SSLContext | bool:
+def _trusted() -> ssl.SSLContext:
     """The authorities that are trusted: this machine's, SSL_CERT_FILE and SSL_CERT_DIR among them.
 
-    aiohttp has read them while it was imported (True). Where a machine has none, those of Mozilla.
+    Where a machine has none, those of Mozilla.
     """
     places = ssl.get_default_verify_paths()
     if places.cafile or (places.capath and any(Path(places.capath).iterdir())):
-        return True
+        return ssl.create_default_context()
     return httpx.create_ssl_context(trust_env=False)
 
 

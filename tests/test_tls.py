@@ -30,8 +30,19 @@ except Unavailable as error:
 TRUSTED = """
 from connector.http import _trusted
 
-trusted = _trusted()
-print(trusted if trusted is True else trusted.cert_store_stats()["x509_ca"])
+print(_trusted().cert_store_stats()["x509_ca"])
+"""
+LOADING = """
+import os
+from connector import cli
+
+with cli._thriftily():
+    import connector.http
+    import aiohttp.connector
+
+print(aiohttp.connector._SSL_CONTEXT_VERIFIED.cert_store_stats()["x509_ca"])
+print(os.environ["SSL_CERT_FILE"], "SSL_CERT_DIR" in os.environ)
+print(connector.http._trusted.cache_info().currsize)
 """
 
 
@@ -80,4 +91,9 @@ async def test_a_machine_without_authorities_trusts_those_of_mozilla(tmp_path: P
     nowhere = {"SSL_CERT_FILE": str(tmp_path / "none.pem"), "SSL_CERT_DIR": str(tmp_path)}
     assert int(await said(TRUSTED, **nowhere)) > 50
     (tmp_path / "0a1b2c3d.0").touch()
-    assert await said(TRUSTED, **nowhere) == "True"
+    assert await said(TRUSTED, **nowhere) == "0"
+
+
+async def test_loading_the_program_reads_no_authorities_and_leaves_the_environment_as_it_was() -> None:
+    own = str(KEY_AND_CERTIFICATE)
+    assert (await said(LOADING, SSL_CERT_FILE=own)).splitlines() == ["0", f"{own} False", "0"]
