@@ -258,10 +258,12 @@ def _migrate(engine: Engine, path: Path | None) -> None:
     if path is not None and not path.parent.is_dir():
         raise StateError(f"database: the folder {path.parent} does not exist; create it first")
     with engine.connect() as connection:
+        tables = inspect(connection).get_table_names()
         found = None
-        if inspect(connection).has_table("alembic_version"):
+        if "alembic_version" in tables:
             found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-        foreign = found is None and inspect(connection).has_table("outbox")
+        # A file is of one program; a PostgreSQL database may have tables of extensions.
+        foreign = found is None and bool(tables if path is not None else "outbox" in tables)
     if found == SCHEMA_VERSION:
         return
     if foreign or (found is not None and not re.fullmatch("(?!0000)[0-9]{4}", found)):

@@ -70,6 +70,20 @@ def load(path: Path | None = None, *, now: datetime | None = None) -> Loaded:
     )
 
 
+def address(path: Path | None = None) -> tuple[str, int]:
+    """Where the daemon listens, by a configuration that may be broken elsewhere.
+
+    A daemon that runs on with the one before is well. Raises ConfigError when ``listen`` itself is wrong.
+    """
+    sources = gather(path or find())
+    given = {"listen": value} if (value := sources.values.get("listen")) is not None else {}
+    others, sources.problems = sources.problems, []
+    settings = _checked(Settings, given, (), sources, datetime.now(UTC))
+    if settings is None or ("listen",) in sources.broken:
+        raise ConfigError(sorted(sources.problems or others, key=_line))
+    return settings.address
+
+
 def find() -> Path:
     """The configuration that is used when none is named. Raises ConfigError when there is none."""
     named = os.environ.get(VARIABLE)

@@ -111,6 +111,18 @@ def test_the_database_of_another_program_is_refused_and_left_alone(
         Database(database_url)
 
 
+def test_a_file_with_tables_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "other.db"
+    with sqlite3.connect(file) as other:
+        other.execute("CREATE TABLE invoice (number INTEGER)")
+    other.close()
+    with pytest.raises(StateError, match="it holds tables of another program"):
+        Database(f"sqlite:///{file}")
+    with sqlite3.connect(file) as other:
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("invoice",)]
+    other.close()
+
+
 def test_a_stop_does_not_wait_for_another_process(sqlite_url: str) -> None:
     database = Database(sqlite_url)
     assert database.path is not None

@@ -280,6 +280,18 @@ async def test_the_command_asks_the_daemon(program: Program, free_port: int) -> 
         assert (await program.good("health", "--json")).json == {"status": "ready", "reasons": []}
         assert (await program.good("health")).stdout == "The daemon answers; it is ready.\n"
 
+        # The daemon runs on with what it has; to have it restarted now would end it.
+        program.configuration["stores"]["acme"]["polll"] = "1m"
+        program.write()
+        assert (await program("check")).code == 2
+        await program.good("health", "--ready")
+    program.configuration["listen"] = "somewhere"
+    program.write()
+    told = await program("health")
+    assert (told.code, told.stdout) == (2, "")
+    assert "listen: " in told.stderr
+    assert "polll" not in told.stderr
+
 
 async def test_health_needs_to_know_the_port(program: Program) -> None:
     finished = await program("health")

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from connector import exact_json
-from connector.commands.frame import as_json_option, load, print_json
+from connector import exact_json, loader
+from connector.commands.frame import as_json_option, print_json
 from connector.errors import StateError, UsageError
 
 SECONDS = 8.0
@@ -26,7 +26,7 @@ def health(config: Path | None, ready: bool, as_json: bool) -> None:
 
     With --ready it must be able to work, too: database, shops and accounts without a pause, fresh polls.
     """
-    found = _ask(*load(config).settings.address)
+    found = _ask(*loader.address(config))
     if as_json:
         print_json(found)
     else:
