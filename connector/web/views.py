@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from connector import documents, events, exact_json, explain, outbox, status
+from connector import bodies, documents, events, exact_json, explain, outbox, status
 from connector.app import App
 from connector.clock import Clock
 from connector.errors import UsageError
@@ -90,8 +90,7 @@ def lately(connection: Connection, names: Sequence[str]) -> list[Found]:
 
 def story(connection: Connection, shop: Shop, ref: str, now: datetime, open_: bool) -> Story:
     """Everything of one order; with ``open_`` its buyer's data too. Raises UsageError for one never seen."""
-    row = outbox.known(connection, shop.name, [ref]).get(ref)
-    if row is None:
+    if ref not in outbox.known(connection, shop.name, [ref]):
         raise UsageError(f"store {shop.name} has no order {ref!r} here: it was never seen")
     kept = documents.get(connection, shop.name, ref)
     preview = None
@@ -100,7 +99,8 @@ def story(connection: Connection, shop: Shop, ref: str, now: datetime, open_: bo
         preview = explain.preview(connection, shop, document, now)
     origins = {name: origin for name, _, origin in preview.fields} if preview else {}
     differs = set(preview.differs or ()) if preview else set()
-    body = (exact_json.decode(row.body) if row.body else None) or (preview.body if preview else {})
+    sent = bodies.get(connection, shop.name, ref)
+    body = exact_json.decode(sent) if sent else preview.body if preview else {}
     fields = [
         Field(
             name,
