@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 
-from sqlalchemy import Connection, LargeBinary, bindparam, delete, insert, select
+from sqlalchemy import Connection, LargeBinary, select
 from sqlmodel import Field
 
-from connector.db import Record, table_of
+from connector.db import Record, replace, table_of
 
 
 class BodyRecord(Record, table=True):
@@ -26,8 +26,6 @@ class BodyRecord(Record, table=True):
 
 BODIES = table_of(BodyRecord)
 
-_DROP = delete(BODIES).where(BODIES.c.store == bindparam("its_store"), BODIES.c.ref == bindparam("its_ref"))
-
 
 def keep(
     connection: Connection, store: str, bodies: Mapping[str, bytes | None], seen: Container[str]
@@ -36,12 +34,8 @@ def keep(
 
     ``seen`` are the refs that may have one.
     """
-    older = [{"its_store": store, "its_ref": ref} for ref in bodies if ref in seen]
-    if older:
-        connection.execute(_DROP, older)
     fresh = [{"store": store, "ref": ref, "body": body} for ref, body in bodies.items() if body is not None]
-    if fresh:
-        connection.execute(insert(BODIES), fresh)
+    replace(connection, BODIES, fresh, [(store, ref) for ref in bodies if ref in seen])
 
 
 def get(connection: Connection, store: str, ref: str) -> bytes | None:

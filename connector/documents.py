@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 from isal import isal_zlib
-from sqlalchemy import Connection, LargeBinary, bindparam, delete, insert, select
+from sqlalchemy import Connection, LargeBinary, delete, select
 from sqlmodel import Field
 
 from connector import exact_json
-from connector.db import Record, UtcTime, table_of
+from connector.db import Record, UtcTime, replace, table_of
 
 
 class DocumentRecord(Record, table=True):
@@ -31,10 +31,6 @@ class DocumentRecord(Record, table=True):
 
 
 DOCUMENTS = table_of(DocumentRecord)
-
-_DROP_OLDER = delete(DOCUMENTS).where(
-    DOCUMENTS.c.store == bindparam("its_store"), DOCUMENTS.c.ref == bindparam("its_ref")
-)
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -64,12 +60,8 @@ def pack(body: dict[str, Any]) -> bytes:
 
 def keep(connection: Connection, kept: Sequence[Kept], seen: Container[str]) -> None:
     """Store documents over older ones of the same orders; ``seen`` are the refs that may have one."""
-    if not kept:
-        return
-    older = [{"its_store": one.store, "its_ref": one.ref} for one in kept if one.ref in seen]
-    if older:
-        connection.execute(_DROP_OLDER, older)
-    connection.execute(insert(DOCUMENTS), [msgspec.structs.asdict(one) for one in kept])
+    older = [(one.store, one.ref) for one in kept if one.ref in seen]
+    replace(connection, DOCUMENTS, [msgspec.structs.asdict(one) for one in kept], older)
 
 
 def get(connection: Connection, store: str, ref: str) -> Kept | None:
