@@ -11,7 +11,8 @@ from collections.abc import Container, Mapping
 from sqlalchemy import Connection, LargeBinary, select
 from sqlmodel import Field
 
-from connector.db import Record, replace, table_of
+from connector import batches
+from connector.db import Record, table_of
 
 
 class BodyRecord(Record, table=True):
@@ -35,7 +36,7 @@ def keep(
     ``seen`` are the refs that may have one.
     """
     fresh = [{"store": store, "ref": ref, "body": body} for ref, body in bodies.items() if body is not None]
-    replace(connection, BODIES, fresh, [(store, ref) for ref in bodies if ref in seen])
+    batches.replace(connection, BODIES, fresh, [(store, ref) for ref in bodies if ref in seen])
 
 
 def get(connection: Connection, store: str, ref: str) -> bytes | None:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, bindparam, case, func, select, update
 
-from connector import events, lanes, quota, stores
+from connector import batches, events, lanes, quota, stores
 from connector.bodies import BODIES
 from connector.outbox import OUTBOX
 
@@ -88,7 +88,8 @@ def claim(
             rows += connection.execute(_DUE["history"], due | {"most": room})
     claims = [_claim(row, rules[row.store], now) for row in rows]
     if claims:
-        connection.execute(
+        batches.run(
+            connection,
             _CLAIM,
             [
                 {
@@ -115,7 +116,7 @@ def settle(
     for one in sorted(settled, key=lambda one: (one.claim.store, one.claim.ref)):
         by_outcome.setdefault(one.outcome, []).append(one)
     for outcome, group in by_outcome.items():
-        connection.execute(_SETTLE[outcome], [_parameters(one, now, steady) for one in group])
+        batches.run(connection, _SETTLE[outcome], [_parameters(one, now, steady) for one in group])
     for store, count in Counter(one.claim.store for one in by_outcome.get("prevented", ())).items():
         stores.count_prevented(connection, store, count)
     spent: dict[str, int] = {}

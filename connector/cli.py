@@ -53,13 +53,14 @@ COMMANDS = {
 def _thriftily() -> Iterator[None]:
     """Load modules without the collector, which finds nothing in them and takes a sixth of the time.
 
-    And keep httpx and structlog from loading rich, a tenth of a second and 5 MB, for uses that we have not.
-    Both foresee that it is not installed. Commands import it when they draw something.
+    And keep httpx and structlog from loading what they need for uses that we have not, and foresee not to be
+    installed: rich, a tenth of a second and 5 MB, which commands import when they draw something; greenlet,
+    which brings C++'s library of 1 MB, where some other package of the environment needs it.
 
     And keep aiohttp from reading the machine's authorities twice, for two TLS contexts that are never used:
     ``connector.http`` reads them when it needs them.
     """
-    hidden = {"rich", "pygments"} - sys.modules.keys()
+    hidden = {"rich", "pygments", "greenlet"} - sys.modules.keys()
     authorities = {name: os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")}
     gc.disable()
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: cannot be imported

@@ -10,27 +10,22 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import (
     Connection,
     DateTime,
-    Delete,
     Dialect,
     Engine,
     Table,
     TypeDecorator,
-    bindparam,
     create_engine,
-    delete,
     event,
-    insert,
     inspect,
     make_url,
     text,
@@ -97,25 +92,6 @@ class Record(SQLModel):
 def table_of(model: type[SQLModel]) -> Table:
     """The Core table of a SQLModel class. The hot path uses Core: ORM merge is twenty times slower."""
     return cast(Table, model.__table__)  # type: ignore[attr-defined]
-
-
-@cache
-def _drop(table: Table) -> Delete:
-    return delete(table).where(table.c.store == bindparam("its_store"), table.c.ref == bindparam("its_ref"))
-
-
-def replace(
-    connection: Connection, table: Table, rows: Sequence[dict[str, Any]], older: Iterable[tuple[str, str]]
-) -> None:
-    """Store an order's one row each, for tables with the key (store, ref).
-
-    ``older`` are the (store, ref) that may have a row, which goes, whether or not a new one comes.
-    """
-    gone = [{"its_store": store, "its_ref": ref} for store, ref in older]
-    if gone:
-        connection.execute(_drop(table), gone)
-    if rows:
-        connection.execute(insert(table), rows)
 
 
 class Database:

@@ -12,8 +12,8 @@ from isal import isal_zlib
 from sqlalchemy import Connection, LargeBinary, delete, select
 from sqlmodel import Field
 
-from connector import exact_json
-from connector.db import Record, UtcTime, replace, table_of
+from connector import batches, exact_json
+from connector.db import Record, UtcTime, table_of
 
 
 class DocumentRecord(Record, table=True):
@@ -61,7 +61,7 @@ def pack(body: dict[str, Any]) -> bytes:
 def keep(connection: Connection, kept: Sequence[Kept], seen: Container[str]) -> None:
     """Store documents over older ones of the same orders; ``seen`` are the refs that may have one."""
     older = [(one.store, one.ref) for one in kept if one.ref in seen]
-    replace(connection, DOCUMENTS, [msgspec.structs.asdict(one) for one in kept], older)
+    batches.replace(connection, DOCUMENTS, [msgspec.structs.asdict(one) for one in kept], older)
 
 
 def get(connection: Connection, store: str, ref: str) -> Kept | None:

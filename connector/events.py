@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import BigInteger, Connection, Index, Integer, Text, func, insert, select
 from sqlmodel import Field
 
+from connector import batches
 from connector.db import Record, UtcTime, table_of
 
 
@@ -35,6 +36,7 @@ class EventRecord(Record, table=True):
 
 
 EVENTS = table_of(EventRecord)
+_INSERT = insert(EVENTS)
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -50,8 +52,7 @@ class Event(msgspec.Struct, frozen=True):
 
 def write(connection: Connection, events: Sequence[Event]) -> None:
     """Append to the time-lines."""
-    if events:
-        connection.execute(insert(EVENTS), [msgspec.structs.asdict(event) for event in events])
+    batches.run(connection, _INSERT, [msgspec.structs.asdict(event) for event in events])
 
 
 def timeline(connection: Connection, store: str, ref: str) -> list[Event]:

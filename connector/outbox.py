@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field
 
-from connector import bodies
+from connector import batches, bodies
 from connector.db import Record, UtcTime, table_of
 from connector.events import Event
 from connector.events import write as write_events
@@ -231,12 +231,9 @@ def accept(
         waiting += state == "waiting"
         results.append(_result(version, state))
         events.append(_event(now, store, version, state, _told(version, state)))
-    if fresh:
-        connection.execute(insert(OUTBOX), fresh)
-    if newer:
-        connection.execute(_RENEW, newer)
-    if touched:
-        connection.execute(_TOUCH, touched)
+    batches.run(connection, _INSERT, fresh)
+    batches.run(connection, _RENEW, newer)
+    batches.run(connection, _TOUCH, touched)
     bodies.keep(connection, store, taken, rows)
     write_events(connection, events)
     return Accepted(
@@ -340,6 +337,7 @@ def looked(connection: Connection, store: str, ref: str, steady: float) -> None:
 
 
 # Statements of each page are built once: building one costs as much as running it.
+_INSERT = insert(OUTBOX)
 _KNOWN = (
     select(OUTBOX)
     .where(OUTBOX.c.store == bindparam("store"), OUTBOX.c.ref.in_(bindparam("refs", expanding=True)))

@@ -54,7 +54,8 @@ def _number(text: str, region: str) -> str | None:
         number: PhoneNumber = phonenumbers.parse(text, region or None)
     except NumberParseException:
         return None
-    if not phonenumbers.is_valid_number(number):
+    # In its own country is the cheaper question, and implies the other, which asks country after country.
+    if not (phonenumbers.is_valid_number_for_region(number, region) or phonenumbers.is_valid_number(number)):
         return None
     if any(map(str.isalpha, text)) and phonenumbers.is_alpha_number(text):
         return None

@@ -1,0 +1,145 @@
+"""Batches against SQLAlchemy's own executemany, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, bindparam, insert, select, update
+
+from connector import batches
+from connector.db import Database
+from connector.documents import DOCUMENTS
+from connector.outbox import OUTBOX
+
+AT = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
+LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone(timedelta(hours=-9)))
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+def order(ref: str, **values: Any) -> dict[str, Any]:
+    """What a page gives for an order; the other columns have defaults."""
+    return {
+        "store": "acme",
+        "ref": ref,
+        "account": "main",
+        "order_id": 2**63 - len(ref),
+        "state": "waiting",
+        "lane": "live",
+        "placed_at": AT,
+        "changed_at": LONG_AGO,
+        "fetched_at": AT,
+        "first_seen_at": AT,
+        "due_since": None,
+        "due_at": 1.5,
+        "settled": False,
+        "reason": "50 % off: %(ref)s, :ref and ?",
+    } | values
+
+
+ORDERS = [
+    order("1"),
+    order("22", settled=True, placed_at=None, reason="שלום 🎉"),
+    order("333", hash="ab" * 16),
+]
+for _order in ORDERS:
+    _order.setdefault("hash", None)
+
+
+def written(connection: Connection) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in connection.execute(select(OUTBOX).order_by(OUTBOX.c.ref))]
+
+
+def test_rows_are_those_that_sqlalchemy_would_write(database: Database) -> None:
+    change = (
+        update(OUTBOX)
+        .where(OUTBOX.c.store == bindparam("its_store"), OUTBOX.c.ref == bindparam("its_ref"))
+        .values(told_at=bindparam("its_at"), attempts=OUTBOX.c.attempts + 1, maybe=True, reason="100 %")
+    )
+    told = [{"its_store": "acme", "its_ref": ref, "its_at": at} for ref, at in (("1", AT), ("333", None))]
+
+    def work(connection: Connection) -> None:
+        connection.execute(insert(OUTBOX), ORDERS)
+        theirs = written(connection)
+        connection.execute(change, told)
+        theirs_changed = written(connection)
+        connection.execute(OUTBOX.delete())
+        batches.run(connection, insert(OUTBOX), ORDERS)
+        assert written(connection) == theirs
+        batches.run(connection, change, told)
+        assert written(connection) == theirs_changed
+        assert theirs != theirs_changed
+        assert [row.attempts for row in connection.execute(select(OUTBOX).order_by(OUTBOX.c.ref))] == [
+            1,
+            0,
+            1,
+        ]
+
+    database.work(work)
+
+
+def test_the_stored_text_is_the_same_to_the_byte(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+
+    def work(connection: Connection) -> None:
+        kinds = ", ".join(f"typeof({column.name}), quote({column.name})" for column in OUTBOX.c)
+        query = f"SELECT {kinds} FROM outbox ORDER BY ref"  # noqa: S608 (names of columns)
+        connection.execute(insert(OUTBOX), ORDERS)
+        theirs = connection.exec_driver_sql(query).all()
+        connection.execute(OUTBOX.delete())
+        batches.run(connection, insert(OUTBOX), ORDERS)
+        assert connection.exec_driver_sql(query).all() == theirs
+
+    database.work(work)
+    database.close()
+
+
+def test_a_row_takes_the_place_of_an_older_one(database: Database) -> None:
+    def document(ref: str, body: bytes) -> dict[str, Any]:
+        times = {"changed_at": AT, "fetched_at": AT}
+        return {"store": "acme", "ref": ref, "feed": "poll", "gone": False, "body": body} | times
+
+    def work(connection: Connection) -> None:
+        batches.replace(connection, DOCUMENTS, [document("1", b"\x00old"), document("2", b"kept")], [])
+        batches.replace(
+            connection,
+            DOCUMENTS,
+            [document("1", b"\xffnew")],
+            [("acme", "1"), ("acme", "none"), ("zeta", "2")],
+        )
+        rows = connection.execute(select(DOCUMENTS.c.ref, DOCUMENTS.c.body).order_by(DOCUMENTS.c.ref))
+        assert [tuple(row) for row in rows] == [("1", b"\xffnew"), ("2", b"kept")]
+        batches.replace(connection, DOCUMENTS, [], [("acme", "2")])
+        assert connection.execute(select(DOCUMENTS.c.ref)).scalars().all() == ["1"]
+
+    database.work(work)
+
+
+def test_no_rows_are_no_statement(database: Database) -> None:
+    database.work(lambda connection: batches.run(connection, insert(OUTBOX), []))
+    assert database.work(written) == []
+
+
+def test_faults_of_ours_are_told_before_anything_is_written(database: Database) -> None:
+    callable_default = Table("t", MetaData(), Column("a", Integer), Column("b", String, default=lambda: "x"))
+
+    def work(connection: Connection) -> None:
+        with pytest.raises(TypeError, match="no parameters of the statement: colour"):
+            batches.run(connection, insert(OUTBOX), [order("1", colour="red")])
+        with pytest.raises(KeyError, match="hash"):
+            batches.run(connection, insert(OUTBOX), [order("1", hash=None), order("22")])
+        with pytest.raises(TypeError, match=r"the default of t\.b is not a plain value"):
+            batches.run(connection, insert(callable_default), [{"a": 1}])
+        with pytest.raises(ValueError, match="naive"):
+            batches.run(connection, insert(OUTBOX), [order("1", placed_at=AT.replace(tzinfo=None))])
+        assert written(connection) == []
+
+    database.work(work)
