@@ -49,28 +49,31 @@ COMMANDS = {
 }
 
 
+_WHILE_LOADING = {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull, "FROZENLIST_NO_EXTENSIONS": "1"}
+
+
 @contextmanager
 def _thriftily() -> Iterator[None]:
     """Load modules without the collector, which finds nothing in them and takes a sixth of the time.
 
-    And keep httpx and structlog from loading what they need for uses that we have not, and foresee not to be
-    installed: rich, a tenth of a second and 5 MB, which commands import when they draw something; greenlet,
-    which brings C++'s library of 1 MB, where some other package of the environment needs it.
+    And keep libraries from loading what they can do without, and foresee to be absent: rich, a tenth of a
+    second and 5 MB for httpx and structlog, which commands import when they draw something; greenlet, and
+    frozenlist's C extension, no faster for aiohttp's use of it, which bring C++'s library of 1 MB.
 
     And keep aiohttp from reading the machine's authorities twice, for two TLS contexts that are never used:
     ``connector.http`` reads them when it needs them.
     """
     hidden = {"rich", "pygments", "greenlet"} - sys.modules.keys()
-    authorities = {name: os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")}
+    variables = {name: os.environ.get(name) for name in _WHILE_LOADING}
     gc.disable()
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: cannot be imported
-    os.environ.update(dict.fromkeys(authorities, os.devnull))
+    os.environ.update(_WHILE_LOADING)
     try:
         yield
     finally:
         for name in hidden:
             del sys.modules[name]
-        for name, value in authorities.items():
+        for name, value in variables.items():
             if value is None:
                 del os.environ[name]
             else:
