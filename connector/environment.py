@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Container
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from connector.sources import PREFIX
+from connector.sources import PREFIX, VARIABLE
+
+_NEAR = 0.75  # so CONNECTOR_DATABASE_URL is, and what Kubernetes sets for a service of this name is not
 
 
 class Environment(BaseSettings):
@@ -33,3 +38,23 @@ def overrides() -> tuple[dict[str, Any], set[str]]:
         return {}, {name for name in Environment.model_fields if f'"{name}"' in str(error)}
     except ValidationError as error:
         return {}, {str(each["loc"][0]) for each in error.errors(include_input=False)}
+
+
+def ignored(asked: Container[str]) -> list[str]:
+    """A warning of each variable that looks like a setting and is none, nor ``asked`` for by the files."""
+    settings = {name.upper() for name in Environment.model_fields} | {VARIABLE.removeprefix(PREFIX)}
+    warnings = []
+    for variable in sorted(os.environ):
+        name = variable.upper().removeprefix(PREFIX)
+        if not variable.upper().startswith(PREFIX) or name in settings or variable in asked:
+            continue
+        group, nested, _ = name.partition("__")
+        near = get_close_matches(name, settings, n=1, cutoff=_NEAR)
+        if nested and group in settings:
+            hint = f"{PREFIX}{group} takes the whole group, as JSON"
+        elif near:
+            hint = f"did you mean {PREFIX}{near[0]}?"
+        else:
+            continue
+        warnings.append(f"the environment's {variable} is no setting and changes nothing; {hint}")
+    return warnings

@@ -21,11 +21,10 @@ from connector.settings import (
     StoreSettings,
     store_model,
 )
-from connector.sources import SECTIONS, Sources, gather
+from connector.sources import SECTIONS, VARIABLE, Sources, gather
 from connector.spelling import suggestion
 from connector.yaml_tree import KeyPath, dotted
 
-VARIABLE = "CONNECTOR_CONFIG"
 PLACES = (Path("connector.yaml"), Path("/etc/connector/connector.yaml"))
 SQLITE = "sqlite:///"
 
@@ -66,7 +65,10 @@ def load(path: Path | None = None, *, now: datetime | None = None) -> Loaded:
         settings=settings.model_copy(update={"database": _anchored(settings.database, path)}),
         path=path,
         secrets=tuple(sorted(values - {""})),
-        warnings=_exposed([key for key, _ in secrets] + [("database",)] * bool(password), sources),
+        warnings=(
+            *sources.warnings,
+            *_exposed([key for key, _ in secrets] + [("database",)] * bool(password), sources),
+        ),
     )
 
 

@@ -27,6 +27,13 @@ def mentions(text: str) -> bool:
     return "${" in text
 
 
+def variables(text: str) -> set[str]:
+    """The environment variables that the text asks for."""
+    found = list(_REFERENCE.finditer(text))
+    in_paths = [pair for match in found for pair in _IN_PATH.findall(match["path"] or "")]
+    return {match["name"] for match in found if match["name"]} | {braced or bare for braced, bare in in_paths}
+
+
 def resolve(text: str, environment: Mapping[str, str], folder: Path) -> str:
     """The text with every reference replaced; relative files count from ``folder``. Raises BadReference.
 

@@ -13,11 +13,12 @@ from typing import Any
 
 from connector import yaml_tree
 from connector.errors import Problem
-from connector.references import BadReference, mentions, resolve
+from connector.references import BadReference, mentions, resolve, variables
 from connector.yaml_tree import KeyPath, dotted
 
 SECTIONS = ("accounts", "stores")
 PREFIX = "CONNECTOR_"
+VARIABLE = f"{PREFIX}CONFIG"  # where the configuration is, which is no setting of it
 
 
 @dataclass
@@ -25,7 +26,8 @@ class Sources:
     """``places`` has ``file:line`` of every key; ``resolved`` the keys whose text came from elsewhere.
 
     ``broken`` are keys whose value could not be had, so that checking it would only repeat the complaint;
-    ``incomplete`` says that a part is missing altogether.
+    ``incomplete`` says that a part is missing altogether. ``asked`` are the environment's variables that the
+    files name; ``warnings`` are sentences.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -34,6 +36,8 @@ class Sources:
     broken: set[KeyPath] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     incomplete: bool = False
+    asked: set[str] = field(default_factory=set)
+    warnings: list[str] = field(default_factory=list)
 
     def place(self, path: KeyPath) -> str:
         """Where the key stands, or the nearest one above it that stands anywhere."""
@@ -62,6 +66,7 @@ class Sources:
         self.broken |= other.broken
         self.problems += other.problems
         self.incomplete |= other.incomplete
+        self.asked |= other.asked
 
     def override(self, path: KeyPath, value: Any, origin: str) -> None:
         """Lay ``value`` over what is there: groups key by key, anything else in its place."""
@@ -92,7 +97,15 @@ def gather(path: Path) -> Sources:
         _include(sources, file)
     for name, value in overrides.items():
         sources.override((name,), value, f"{PREFIX}{name.upper()}")
+    if any(map(_is_for_us, os.environ)):
+        from connector.environment import ignored
+
+        sources.warnings += ignored(sources.asked)
     return sources
+
+
+def _is_for_us(variable: str) -> bool:
+    return variable.upper().startswith(PREFIX) and variable != VARIABLE
 
 
 def _read(path: Path) -> Sources:
@@ -128,6 +141,7 @@ def _resolved(value: Any, path: KeyPath, sources: Sources, folder: Path) -> Any:
         return [_resolved(item, (*path, index), sources, folder) for index, item in enumerate(value)]
     if not isinstance(value, str) or not mentions(value):
         return value
+    sources.asked |= variables(value)
     try:
         text = resolve(value, os.environ, folder)
     except BadReference as error:
@@ -139,7 +153,7 @@ def _resolved(value: Any, path: KeyPath, sources: Sources, folder: Path) -> Any:
 
 
 def _overrides(sources: Sources) -> dict[str, Any]:
-    if not any(name.upper().startswith(PREFIX) for name in os.environ):
+    if not any(map(_is_for_us, os.environ)):
         return {}
     # Loaded where there is something to read: pydantic-settings takes 1.3 MB for as long as the daemon runs.
     from connector.environment import overrides

@@ -587,6 +587,39 @@ def test_a_relative_database_counts_from_the_configurations_folder(
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("CONNECTOR_DATABSE", "did you mean CONNECTOR_DATABASE?"),
+        ("CONNECTOR_DATABASE_URL", "did you mean CONNECTOR_DATABASE?"),
+        ("connector_storse", "did you mean CONNECTOR_STORES?"),
+        ("CONNECTOR_CONFG", "did you mean CONNECTOR_CONFIG?"),
+        ("CONNECTOR_STORES__ACME__POLL", "CONNECTOR_STORES takes the whole group, as JSON"),
+    ],
+)
+def test_a_variable_that_looks_like_a_setting_and_is_none_is_warned_about(
+    write: Write, monkeypatch: pytest.MonkeyPatch, name: str, hint: str
+) -> None:
+    monkeypatch.setenv(name, "hush")
+    [warning] = load(write(GOOD), now=NOW).warnings
+    assert warning == f"the environment's {name} is no setting and changes nothing; {hint}"
+
+
+def test_variables_that_others_set_or_the_files_ask_for_are_not_warned_about(
+    write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # the first three are what Kubernetes sets where a service is called "connector"
+    for name in ("PORT", "SERVICE_HOST", "PORT_8080_TCP_ADDR", "CONFIG", "LISTENS", "STORE", "STORES_DIR"):
+        monkeypatch.setenv(f"CONNECTOR_{name}", "sub")
+    monkeypatch.setenv("connector_retention", "2d")
+    write("hush", "sub/token")
+    text = GOOD.replace("privy_hush", "'${file:${CONNECTOR_STORES_DIR}/token}'")
+    text += "    webhook_secret: ['${CONNECTOR_LISTENS:-x}12', '${CONNECTOR_STORE}45']\n"
+    loaded = load(write(text), now=NOW)
+    assert loaded.warnings == ()
+    assert loaded.settings.retention.days == 2
+
+
 # Secrets
 
 
