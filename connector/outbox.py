@@ -144,6 +144,9 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     addresses: str = ""
 
 
+_JUDGED = [name for name in _VERSION if name in Version.__struct_fields__]
+
+
 class Result(msgspec.Struct, frozen=True):
     """What became of one order of a page: its state, unchanged or stale; ``lane`` where it has a body."""
 
@@ -216,7 +219,7 @@ def accept(
                     {"new_changed_at": version.changed_at, "new_fetched_at": version.fetched_at} | old
                 )
             continue
-        values = {name: getattr(version, name) for name in _VERSION if hasattr(version, name)}
+        values = {name: getattr(version, name) for name in _JUDGED}
         values |= {"state": state, "attempts": 0, "due_at": steady}
         if row is None:
             values |= {"store": store, "ref": version.ref, "account": account, "first_seen_at": now}

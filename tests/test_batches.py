@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from connector import batches
 from connector.db import Database
@@ -125,6 +126,13 @@ def test_a_row_takes_the_place_of_an_older_one(database: Database) -> None:
 
 def test_no_rows_are_no_statement(database: Database) -> None:
     database.work(lambda connection: batches.run(connection, insert(OUTBOX), []))
+    assert database.work(written) == []
+
+
+def test_a_fault_of_the_database_shows_no_values(database: Database) -> None:
+    with pytest.raises(IntegrityError, match="INSERT INTO outbox") as caught:
+        database.work(batches.run, insert(OUTBOX), [*ORDERS, *ORDERS])
+    assert "off" not in str(caught.value)
     assert database.work(written) == []
 
 
