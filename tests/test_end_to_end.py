@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from connector import exact_json
@@ -20,6 +22,7 @@ from tests.program import World as AnyWorld
 from tests.shops.woocommerce import Key, Shop, serve
 
 LONG_AGO = "2020-01-01"
+UNIT = Path(__file__).parents[1] / "config/deploy/connector.service"
 
 World = AnyWorld[Shop]
 
@@ -405,6 +408,32 @@ async def test_live_orders_arrive_while_history_is_delivered_and_only_they_write
     assert statuses[live[1]]["financial_status"] == "paid"
     assert statuses[live[2]]["financial_status"] == "partially_refunded"
     assert statuses[gone]["fulfillment_status"] == "restocked"
+
+
+async def test_the_daemon_works_without_docstrings_and_assertions_as_its_unit_starts_it(world: World) -> None:
+    [flags] = re.findall(
+        r"^ExecStart=\S+/python (\S+) -m connector -c \S+ run$", UNIT.read_text(), re.MULTILINE
+    )
+    assert flags == "-OO"
+    shop, program = world.shop, world.program
+    program.variables["PYTHONOPTIMIZE"] = "2"
+    shop.seed(20, until="2026-03-01T00:00:00+00:00")
+    async with program.daemon() as daemon:
+        await later_than(await program.live_from())
+        live = shop.add(name="coupon_percent")
+        await program.good("backfill", "--since", LONG_AGO)
+        await until(lambda: live in world.sandbox.ledger.orders)
+        shop.edit(live, status="completed")
+        truth = world.truth()
+        await until(lambda: not truth.differing())
+        listen = (await daemon.until_event("daemon.started"))["listen"]
+        async with httpx.AsyncClient(base_url=listen) as http:
+            for path in ("/", "/orders", f"/orders/{STORE}/{live}", "/failed", "/metrics", "/readyz"):
+                assert (await http.get(path)).status_code == 200, path
+        # Every adapter loads; a command's help has its options, not its text.
+        assert "shopify" in (await program.good("platforms")).stdout
+        assert "--since" in (await program.good("backfill", "--help")).stdout
+    assert truth.placed_flows() == {live: 1}
 
 
 async def test_a_second_daemon_is_refused_and_cron_leaves_the_work_to_the_first(world: World) -> None:

@@ -90,9 +90,9 @@ stores:
         return used
 
     @contextmanager
-    def running(self, *arguments: str) -> Iterator[int]:
-        """The process id of a command that is interrupted at the end."""
-        process = self._start(arguments)
+    def running(self, *arguments: str, python: str = "") -> Iterator[int]:
+        """The process id of a command that is interrupted at the end; ``python`` is a flag of Python's."""
+        process = self._start(arguments, python)
         try:
             yield process.pid
         finally:
@@ -104,8 +104,9 @@ stores:
         events = [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
         return next((one["listen"] for one in events if one.get("event") == "daemon.started"), "")
 
-    def _start(self, arguments: tuple[str, ...]) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "connector", "-c", str(self._file), *arguments]
+    def _start(self, arguments: tuple[str, ...], python: str = "") -> subprocess.Popen[bytes]:
+        flags = [python] if python else []
+        command = [sys.executable, *flags, "-m", "connector", "-c", str(self._file), *arguments]
         with self._log.open("ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRONMENT)
 
