@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Container
-from difflib import get_close_matches
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from connector.sources import PREFIX, VARIABLE
+from connector.spelling import nearest
 
 _NEAR = 0.75  # so CONNECTOR_DATABASE_URL is, and what Kubernetes sets for a service of this name is not
 
@@ -40,20 +39,18 @@ def overrides() -> tuple[dict[str, Any], set[str]]:
         return {}, {str(each["loc"][0]) for each in error.errors(include_input=False)}
 
 
-def ignored(asked: Container[str]) -> list[str]:
-    """A warning of each variable that looks like a setting and is none, nor ``asked`` for by the files."""
-    settings = {name.upper() for name in Environment.model_fields} | {VARIABLE.removeprefix(PREFIX)}
+def ignored(variables: Iterable[str]) -> list[str]:
+    """A warning of each of these variables that looks like a setting and is none."""
+    settings = {f"{PREFIX}{name.upper()}" for name in Environment.model_fields}
+    words = {setting.removeprefix(PREFIX) for setting in (*settings, VARIABLE)}
     warnings = []
-    for variable in sorted(os.environ):
-        name = variable.upper().removeprefix(PREFIX)
-        if not variable.upper().startswith(PREFIX) or name in settings or variable in asked:
-            continue
-        group, nested, _ = name.partition("__")
-        near = get_close_matches(name, settings, n=1, cutoff=_NEAR)
+    for variable in sorted(variables):
+        group, nested, _ = variable.upper().partition("__")
+        near = nearest(variable.upper().removeprefix(PREFIX), words, cutoff=_NEAR)
         if nested and group in settings:
-            hint = f"{PREFIX}{group} takes the whole group, as JSON"
-        elif near:
-            hint = f"did you mean {PREFIX}{near[0]}?"
+            hint = f"{group} takes the whole group, as JSON"
+        elif near and variable.upper() not in settings:
+            hint = f"did you mean {PREFIX}{near}?"
         else:
             continue
         warnings.append(f"the environment's {variable} is no setting and changes nothing; {hint}")

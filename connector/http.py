@@ -11,6 +11,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
+from copy import copy
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache, lru_cache
@@ -102,8 +103,8 @@ class Http:
 
     def shared(self) -> Http:
         """A client on the same connections with a count of its own; not to be closed."""
-        one = Http(read_seconds=self._read_seconds)
-        one._transports = self._transports
+        one = copy(self)
+        one.sent = 0
         return one
 
     async def __aenter__(self) -> Self:

@@ -27,7 +27,7 @@ def mentions(text: str) -> bool:
     return "${" in text
 
 
-def variables(text: str) -> set[str]:
+def variables_in(text: str) -> set[str]:
     """The environment variables that the text asks for."""
     found = list(_REFERENCE.finditer(text))
     in_paths = [pair for match in found for pair in _IN_PATH.findall(match["path"] or "")]

@@ -13,7 +13,7 @@ from typing import Any
 
 from connector import yaml_tree
 from connector.errors import Problem
-from connector.references import BadReference, mentions, resolve, variables
+from connector.references import BadReference, mentions, resolve, variables_in
 from connector.yaml_tree import KeyPath, dotted
 
 SECTIONS = ("accounts", "stores")
@@ -90,22 +90,19 @@ def gather(path: Path) -> Sources:
     sources = _read(path)
     for section in SECTIONS:
         sources.values[section] = sources.group(section)
-    overrides = _overrides(sources)
+    variables = {name for name in os.environ if name.upper().startswith(PREFIX) and name != VARIABLE}
+    overrides = _overrides(sources) if variables else {}
     if "include" in overrides:
         sources.override(("include",), overrides.pop("include"), f"{PREFIX}INCLUDE")
     for file in _included(path, sources):
         _include(sources, file)
     for name, value in overrides.items():
         sources.override((name,), value, f"{PREFIX}{name.upper()}")
-    if any(map(_is_for_us, os.environ)):
+    if variables:
         from connector.environment import ignored
 
-        sources.warnings += ignored(sources.asked)
+        sources.warnings += ignored(variables - sources.asked)
     return sources
-
-
-def _is_for_us(variable: str) -> bool:
-    return variable.upper().startswith(PREFIX) and variable != VARIABLE
 
 
 def _read(path: Path) -> Sources:
@@ -141,7 +138,7 @@ def _resolved(value: Any, path: KeyPath, sources: Sources, folder: Path) -> Any:
         return [_resolved(item, (*path, index), sources, folder) for index, item in enumerate(value)]
     if not isinstance(value, str) or not mentions(value):
         return value
-    sources.asked |= variables(value)
+    sources.asked |= variables_in(value)
     try:
         text = resolve(value, os.environ, folder)
     except BadReference as error:
@@ -153,8 +150,6 @@ def _resolved(value: Any, path: KeyPath, sources: Sources, folder: Path) -> Any:
 
 
 def _overrides(sources: Sources) -> dict[str, Any]:
-    if not any(map(_is_for_us, os.environ)):
-        return {}
     # Loaded where there is something to read: pydantic-settings takes 1.3 MB for as long as the daemon runs.
     from connector.environment import overrides
 

@@ -8,13 +8,21 @@ from difflib import get_close_matches
 LISTED = 12
 
 
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """The known word that is most like this one, whatever the case; empty when none is near.
+
+    ``cutoff`` is how like it must be, from 0 to 1.
+    """
+    words = {each.lower(): each for each in sorted(known, reverse=True)}
+    near = get_close_matches(word.lower(), sorted(words), n=1, cutoff=cutoff)
+    return words[near[0]] if near else ""
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """``did you mean "poll"?``, or the known words when none is near, or nothing when there are none."""
     words = sorted(known)
-    near = get_close_matches(word.lower(), [each.lower() for each in words], n=1, cutoff=0.6)
-    if near:
-        found = next(each for each in words if each.lower() == near[0])
-        return f'did you mean "{found}"?'
+    if near := nearest(word, words):
+        return f'did you mean "{near}"?'
     if not words:
         return ""
     rest = f" and {len(words) - LISTED} more" if len(words) > LISTED else ""

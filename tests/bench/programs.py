@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,21 +77,27 @@ stores:
     webhook_secret: {WEBHOOK_SECRET}
 """
         )
-        # Compiles the modules and creates the database, which are no part of what is measured.
-        for arguments in (["check"], ["backfill", "--help"], ["run", "--help"]):
-            self.measure(*arguments)
+        self.prepare()
 
-    def measure(self, *arguments: str, code: int = 0) -> Usage:
-        """Run a command to its end; raises RuntimeError with its output when it exits otherwise."""
-        process = self._start(arguments)
+    def prepare(self, python: Sequence[str] = ()) -> None:
+        """Compile the modules and create the database, which are no part of what is measured."""
+        for arguments in (["check"], ["backfill", "--help"], ["run", "--help"]):
+            self.measure(*arguments, python=python)
+
+    def measure(self, *arguments: str, code: int = 0, python: Sequence[str] = ()) -> Usage:
+        """Run a command to its end; raises RuntimeError with its output when it exits otherwise.
+
+        ``python`` are flags of the interpreter.
+        """
+        process = self._start(arguments, python)
         used = ended(process)
         if process.returncode != code:
             raise RuntimeError(f"{arguments} exited {process.returncode}: {self._log.read_text()[-2000:]}")
         return used
 
     @contextmanager
-    def running(self, *arguments: str, python: str = "") -> Iterator[int]:
-        """The process id of a command that is interrupted at the end; ``python`` is a flag of Python's."""
+    def running(self, *arguments: str, python: Sequence[str] = ()) -> Iterator[int]:
+        """The process id of a command that is interrupted at the end; ``python`` as for ``measure``."""
         process = self._start(arguments, python)
         try:
             yield process.pid
@@ -104,9 +110,8 @@ stores:
         events = [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
         return next((one["listen"] for one in events if one.get("event") == "daemon.started"), "")
 
-    def _start(self, arguments: tuple[str, ...], python: str = "") -> subprocess.Popen[bytes]:
-        flags = [python] if python else []
-        command = [sys.executable, *flags, "-m", "connector", "-c", str(self._file), *arguments]
+    def _start(self, arguments: Sequence[str], python: Sequence[str]) -> subprocess.Popen[bytes]:
+        command = [sys.executable, *python, "-m", "connector", "-c", str(self._file), *arguments]
         with self._log.open("ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRONMENT)
 
