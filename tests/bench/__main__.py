@@ -241,6 +241,7 @@ def at_rest(report: Report, runs: Runs) -> None:
             ([], "with docstrings", "to compare with"),
         ):
             connector.prepare(python)
+            connector.measure("sync", python=python)  # compiles the rest of what the daemon's polls use
             with connector.running("run", python=python) as pid:
                 time.sleep(IDLE_SECONDS)  # what is measured: how it stands after two polls
                 report.say(f"idle daemon, {how}: MB after {IDLE_SECONDS:.0f} s", resident(pid), target)
