@@ -36,7 +36,7 @@ pytest: setup
 # The long versions of the tests under fire: half an hour.
 soak: setup
 	SOAK=1 $(BIN)/python -m pytest -o faulthandler_timeout=3600 \
-		tests/test_promises.py tests/test_operations.py tests/test_arbitrary_orders.py $(ARGS)
+		tests/system/test_promises.py tests/system/test_operations.py tests/platforms/test_arbitrary_orders.py $(ARGS)
 
 # Changes the code that the promises stand on, one small thing at a time, and shows what no test noticed.
 # An hour; not in CI. From the start each time: mutmut keeps its verdicts though the tests changed.

@@ -1,6 +1,6 @@
 """The demo's sample shop: the smallest model of an adapter.
 
-API: ``connector.sample_shop.server`` describes it. Lists are read by keyset, so nothing is skipped: the shop
+API: ``connector.demo.shop.server`` describes it. Lists are read by keyset, so nothing is skipped: the shop
 gives each change a later time than any change before, and orders of one time come by their ids. Money that
 went back shows in ``refunded`` only, never in ``payment``. The shop has no webhooks.
 """
@@ -15,24 +15,8 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import SecretStr
 
-from connector import exact_json
-from connector.adapter import (
-    Adapter,
-    Finding,
-    History,
-    NoOptions,
-    Notice,
-    Page,
-    Poll,
-    ShopReport,
-    StrictModel,
-    Traits,
-    WebhookRequest,
-)
-from connector.document_fields import shaped, utc
-from connector.errors import Forged, Unavailable
-from connector.http import Reply, refusal
-from connector.order import (
+from connector.model.errors import Forged, Unavailable
+from connector.model.order import (
     Address,
     Consent,
     Discount,
@@ -45,6 +29,22 @@ from connector.order import (
     Status,
     TaxLine,
 )
+from connector.runtime import exact_json
+from connector.runtime.http import Reply, refusal
+from connector.sdk.contract import (
+    Adapter,
+    Finding,
+    History,
+    NoOptions,
+    Notice,
+    Page,
+    Poll,
+    ShopReport,
+    StrictModel,
+    Traits,
+    WebhookRequest,
+)
+from connector.sdk.fields import shaped, utc
 
 PAGE = 50
 

@@ -12,8 +12,8 @@ address outside of loopback fails the test.
 SQLite and once on PostgreSQL, each time on an empty database; the server starts with the first such test.
 Where no PostgreSQL is installed the tests run on SQLite, and the summary says so; in CI that is an error.
 
-**Browser.** ``tests/test_page.py`` runs in Debian's chromium; where there is none it is left out, and the
-summary says so; in CI that is an error.
+**Browser.** ``tests/unit/web/test_page.py`` runs in Debian's chromium; where there is none it is left out,
+and the summary says so; in CI that is an error.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.http import Http
+from connector.runtime.http import Http
 from tests.fire.hatchery import Hatchery, hatchery
 from tests.postgres import PostgresServer, find_binaries, running_server
 

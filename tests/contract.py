@@ -28,11 +28,12 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from connector import exact_json, registry
-from connector.adapter import Adapter, History, Page, Poll, PushedAdapter, Subscribes, WebhookRequest
-from connector.errors import AuthError, BadOrder, ConnectorError, Forged, Unavailable
-from connector.http import Http
-from connector.order import Document, Order
+from connector.model.errors import AuthError, BadOrder, ConnectorError, Forged, Unavailable
+from connector.model.order import Document, Order
+from connector.runtime import exact_json
+from connector.runtime.http import Http
+from connector.sdk import registry
+from connector.sdk.contract import Adapter, History, Page, Poll, PushedAdapter, Subscribes, WebhookRequest
 
 ROOT = Path(__file__).parents[1]
 NONSENSE: tuple[Any, ...] = (

@@ -16,11 +16,14 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 import pytest
 import yaml
 
-from connector import exact_json, loader, payload, registry
-from connector.app import numbering_of
-from connector.http import Http
-from connector.mapping import Mapped, Mapper
-from connector.order import Document
+from connector.daemon.app import numbering_of
+from connector.mapping.mapper import Mapped, Mapper
+from connector.model import payload
+from connector.model.order import Document
+from connector.runtime import exact_json
+from connector.runtime.http import Http
+from connector.sdk import registry
+from connector.settings import loader
 from tests.fire.hatchery import Egg, Hatchery, Plugin
 from tests.privy import RunningSandbox, running_sandbox
 

@@ -9,11 +9,13 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Row
 
-from connector import bodies, claims, exact_json, outbox, quota, stores
-from connector.clock import Clock
-from connector.db import Database
-from connector.outbox import Version
-from connector.payload import fingerprint
+from connector.model.payload import fingerprint
+from connector.runtime import exact_json
+from connector.runtime.clock import Clock
+from connector.state import quota, stores
+from connector.state.database import Database
+from connector.state.outbox import acceptance, claims, payloads
+from connector.state.outbox.acceptance import Version
 
 NOW = datetime(2026, 6, 2, 12, 0, 30, tzinfo=UTC)
 LIVE_FROM = datetime(2026, 6, 1, tzinfo=UTC)
@@ -61,12 +63,12 @@ class State:
         """One transaction."""
         return self.db.work(work, *args, **kwargs)
 
-    def accept(self, *versions: Version, store: str = "acme", force: bool = False) -> outbox.Accepted:
+    def accept(self, *versions: Version, store: str = "acme", force: bool = False) -> acceptance.Accepted:
         """Give a page of versions to the outbox."""
 
-        def work(connection: Connection) -> outbox.Accepted:
-            rows = outbox.known(connection, store, [one.ref for one in versions])
-            return outbox.accept(
+        def work(connection: Connection) -> acceptance.Accepted:
+            rows = acceptance.known(connection, store, [one.ref for one in versions])
+            return acceptance.accept(
                 connection,
                 store,
                 "main",
@@ -81,11 +83,11 @@ class State:
 
     def row(self, ref: str, store: str = "acme") -> Row[Any]:
         """The order's row."""
-        return self.do(outbox.known, store, [ref])[ref]
+        return self.do(acceptance.known, store, [ref])[ref]
 
     def body(self, ref: str, store: str = "acme") -> bytes | None:
         """What would be sent of the order."""
-        return self.do(bodies.get, store, ref)
+        return self.do(payloads.get, store, ref)
 
     def claim(
         self, most: int = 1000, *, grant: quota.Grant = AMPLE, resting: tuple[str, ...] = (), **rules: Any

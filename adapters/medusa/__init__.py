@@ -16,7 +16,9 @@ from collections.abc import Sequence
 from adapters.medusa import configuration, paging
 from adapters.medusa.client import MOST_IDS, Client
 from adapters.medusa.parsing import parse
-from connector.adapter import (
+from connector.model.order import Document, Order
+from connector.runtime.http import Http
+from connector.sdk.contract import (
     Adapter,
     Finding,
     History,
@@ -28,8 +30,6 @@ from connector.adapter import (
     WebhookRequest,
     order_notice,
 )
-from connector.http import Http
-from connector.order import Document, Order
 
 _HINT = (
     "Medusa sends none of its own, so orders are found by polling; with medusa.subscriber.js in the shop "

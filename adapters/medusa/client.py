@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import msgspec
 
-from connector.document_fields import moment
-from connector.errors import AuthError, Unavailable
-from connector.http import Http, Reply, refusal
-from connector.order import Document
+from connector.model.errors import AuthError, Unavailable
+from connector.model.order import Document
+from connector.runtime.http import Http, Reply, refusal
+from connector.sdk.fields import moment
 
 # Without this a list shows no e-mail, currency or address (seen). Payments are named one by one: their
 # ``data`` would be the payment provider's own object, which holds secrets of it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from connector.adapter import StrictModel
+from connector.sdk.contract import StrictModel
 
 
 class Credentials(StrictModel):

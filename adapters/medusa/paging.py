@@ -24,11 +24,11 @@ from typing import Any
 import msgspec
 
 from adapters.medusa.client import FIELDS, MOST_IDS, Client, document
-from connector import exact_json
-from connector.adapter import History, Page, Poll
-from connector.document_fields import moment
-from connector.errors import Unavailable
-from connector.order import Document
+from connector.model.errors import Unavailable
+from connector.model.order import Document
+from connector.runtime import exact_json
+from connector.sdk.contract import History, Page, Poll
+from connector.sdk.fields import moment
 
 # Times are written by the server before its transaction ends, and the clocks of several servers differ.
 OVERLAP = timedelta(seconds=120)

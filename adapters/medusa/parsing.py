@@ -19,10 +19,10 @@ import msgspec
 
 from adapters.medusa import statuses
 from adapters.medusa.statuses import Words
-from connector import amounts
-from connector.document_fields import Part, moment_of, part_of, rows_of, text
-from connector.errors import BadOrder
-from connector.order import Address, Discount, Document, LineItem, Order, Phone, TaxLine
+from connector.model.errors import BadOrder
+from connector.model.order import Address, Discount, Document, LineItem, Order, Phone, TaxLine
+from connector.sdk import amounts
+from connector.sdk.fields import Part, moment_of, part_of, rows_of, text
 
 ORIGINS: Mapping[str, str] = {
     "order_id": "id",

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from connector.order import FinancialStatus, FulfillmentStatus, Status
+from connector.model.order import FinancialStatus, FulfillmentStatus, Status
 
 FINANCIAL: Mapping[str, FinancialStatus] = {
     "not_paid": FinancialStatus.PENDING,

@@ -15,7 +15,10 @@ from collections.abc import Sequence
 from adapters.oscar import configuration, paging
 from adapters.oscar.client import Client
 from adapters.oscar.parsing import FINANCIAL, parse
-from connector.adapter import (
+from connector.model.errors import Forged
+from connector.model.order import Document, Order
+from connector.runtime.http import Http
+from connector.sdk.contract import (
     Adapter,
     Finding,
     History,
@@ -26,10 +29,7 @@ from connector.adapter import (
     Traits,
     WebhookRequest,
 )
-from connector.diagnosis import identity_of, own_statuses
-from connector.errors import Forged
-from connector.http import Http
-from connector.order import Document, Order
+from connector.sdk.findings import identity_of, own_statuses
 
 _MANY = 500  # orders from which on an unpaged list is worth a warning
 

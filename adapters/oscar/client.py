@@ -15,9 +15,9 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from adapters.oscar.configuration import Credentials
-from connector import exact_json
-from connector.errors import AuthError, Unavailable
-from connector.http import Http, Reply, refusal
+from connector.model.errors import AuthError, Unavailable
+from connector.runtime import exact_json
+from connector.runtime.http import Http, Reply, refusal
 
 ORDERS = "admin/orders/"
 REMEMBERED = 2000  # orders whose lines, and goods whose sku, are not asked for again

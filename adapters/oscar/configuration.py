@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from connector.adapter import StrictModel
-from connector.credentials import KeyOrLogin
+from connector.sdk.contract import StrictModel
+from connector.sdk.credentials import KeyOrLogin
 
 
 class Credentials(KeyOrLogin):

@@ -20,11 +20,11 @@ from typing import Any
 import msgspec
 
 from adapters.oscar.client import Client, Listed, ids_of
-from connector import exact_json
-from connector.adapter import History, Page, Poll
-from connector.document_fields import moment
-from connector.errors import Unavailable
-from connector.order import Document
+from connector.model.errors import Unavailable
+from connector.model.order import Document
+from connector.runtime import exact_json
+from connector.sdk.contract import History, Page, Poll
+from connector.sdk.fields import moment
 
 MOST = 50  # orders a call
 OVERLAP = timedelta(minutes=10)  # an order is dated in its checkout, and seen when that is committed

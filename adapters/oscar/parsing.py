@@ -11,10 +11,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from adapters.oscar.client import ids_of
-from connector.amounts import PRICE_DECIMALS, amount, currency, rounded
-from connector.document_fields import shaped, utc
-from connector.errors import BadOrder
-from connector.order import (
+from connector.model.errors import BadOrder
+from connector.model.order import (
     Address,
     Discount,
     Document,
@@ -26,6 +24,8 @@ from connector.order import (
     Status,
     TaxLine,
 )
+from connector.sdk.amounts import PRICE_DECIMALS, amount, currency, rounded
+from connector.sdk.fields import shaped, utc
 
 # Statuses are words of the project's own. These are Oscar's sandbox's and django-oscar-api's; a shop that
 # uses them in another sense says so in its mapping. Whether an order was paid the API does not tell.

@@ -20,9 +20,9 @@ from typing import Any
 from adapters.push import configuration
 from adapters.push.parsing import Parser
 from adapters.push.signing import authenticate
-from connector.adapter import Finding, PushedAdapter, ShopReport, Traits, WebhookRequest
-from connector.http import Http
-from connector.order import Document, Order
+from connector.model.order import Document, Order
+from connector.runtime.http import Http
+from connector.sdk.contract import Finding, PushedAdapter, ShopReport, Traits, WebhookRequest
 
 
 class Push(PushedAdapter[configuration.Credentials, configuration.Options]):

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema, model_validator
 
-from connector.adapter import StrictModel
-from connector.expressions import JMESPath
+from connector.sdk.contract import StrictModel
+from connector.sdk.expressions import JMESPath
 
 SHORTEST_TOKEN = 16
 

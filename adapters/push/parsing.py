@@ -10,11 +10,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from adapters.push.configuration import Options
-from connector.adapter import StrictModel
-from connector.amounts import amount, decimals
-from connector.errors import BadOrder
-from connector.expressions import Expression, ExpressionError
-from connector.order import (
+from connector.model.errors import BadOrder
+from connector.model.order import (
     Address,
     Consent,
     Discount,
@@ -27,6 +24,9 @@ from connector.order import (
     Status,
     TaxLine,
 )
+from connector.sdk.amounts import amount, decimals
+from connector.sdk.contract import StrictModel
+from connector.sdk.expressions import Expression, ExpressionError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_ID = 200

@@ -15,8 +15,8 @@ from hashlib import sha256
 from hmac import compare_digest
 from hmac import new as new_hmac
 
-from connector.adapter import WebhookRequest
-from connector.errors import Forged
+from connector.model.errors import Forged
+from connector.sdk.contract import WebhookRequest
 
 TOLERANCE = 300.0  # seconds between the two clocks; the specification's own implementations use five minutes
 PREFIX = "whsec_"

@@ -23,7 +23,10 @@ from adapters.shopify.bulk import BulkHistory
 from adapters.shopify.client import Client
 from adapters.shopify.listing import Listing
 from adapters.shopify.parsing import parse
-from connector.adapter import (
+from connector.model.errors import AuthError
+from connector.model.order import Document, Order
+from connector.runtime.http import Http
+from connector.sdk.contract import (
     Adapter,
     History,
     Notice,
@@ -35,9 +38,6 @@ from connector.adapter import (
     Traits,
     WebhookRequest,
 )
-from connector.errors import AuthError
-from connector.http import Http
-from connector.order import Document, Order
 
 
 class Shopify(Adapter[configuration.Credentials, configuration.Options], Subscribes):

@@ -14,8 +14,8 @@ from urllib.parse import urlencode, urlsplit
 
 from adapters.shopify.configuration import Credentials
 from adapters.shopify.shopifyapi import sanitize_shop_domain
-from connector.errors import AuthError, Unavailable
-from connector.http import Http, Reply, refusal
+from connector.model.errors import AuthError, Unavailable
+from connector.runtime.http import Http, Reply, refusal
 
 _SPENT = 0.8  # the part of a token's life after which it is renewed
 _SHORTEST_LIFE = 60.0  # seconds that a token counts as alive when the shop does not say

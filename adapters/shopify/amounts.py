@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 
 from adapters.shopify.fields import ZERO, Money, count
-from connector.amounts import PRICE_DECIMALS, rounded
-from connector.document_fields import Part, part_of, rows_of, text
-from connector.errors import BadOrder
-from connector.order import Discount, LineItem, TaxLine
+from connector.model.errors import BadOrder
+from connector.model.order import Discount, LineItem, TaxLine
+from connector.sdk.amounts import PRICE_DECIMALS, rounded
+from connector.sdk.fields import Part, part_of, rows_of, text
 
 ONE = Decimal(1)
 

@@ -20,10 +20,10 @@ from adapters.shopify.client import Client
 from adapters.shopify.listing import Listing
 from adapters.shopify.paging import HistoryCursor, written
 from adapters.shopify.report import Report
-from connector.adapter import History, Page
-from connector.document_fields import moment
-from connector.errors import Unavailable
-from connector.http import refusal
+from connector.model.errors import Unavailable
+from connector.runtime.http import refusal
+from connector.sdk.contract import History, Page
+from connector.sdk.fields import moment
 
 PAGE = 100  # orders of a report that are handed on at once
 MOST_TRIES = 3  # operations that are started for one history

@@ -16,10 +16,10 @@ from adapters.shopify import queries
 from adapters.shopify.access import Access, is_local, shop_domain
 from adapters.shopify.configuration import Credentials, Options
 from adapters.shopify.shopifyapi import ApiAccess, ApiAccessError, Release
-from connector import graphql
-from connector.errors import AuthError, Unavailable
-from connector.graphql import Answer, Fault
-from connector.http import Http, Reply, refusal
+from connector.model.errors import AuthError, Unavailable
+from connector.runtime.http import Http, Reply, refusal
+from connector.sdk import graphql
+from connector.sdk.graphql import Answer, Fault
 
 # What is withheld of protected customer data is null, with such an error beside it.
 _WITHHELD = re.compile(r"not approved to (access|use)|protected customer data|\bPII\b", re.IGNORECASE)

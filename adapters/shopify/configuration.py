@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from connector.adapter import StrictModel
+from connector.sdk.contract import StrictModel
 
 OLDEST_VERSION = "2026-10"  # the first in which a phone number says its consent (smsMarketingConsent)
 _VERSION = re.compile(r"20\d\d-(01|04|07|10)")

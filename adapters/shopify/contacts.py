@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from connector.document_fields import Part, part_of, text
-from connector.order import Address, Consent, Phone
+from connector.model.order import Address, Consent, Phone
+from connector.sdk.fields import Part, part_of, text
 
 _SUBSCRIBED = "SUBSCRIBED"
 _NOT_SUBSCRIBED = frozenset({"NOT_SUBSCRIBED", "NEVER_SUBSCRIBED", "UNSUBSCRIBED", "PENDING"})

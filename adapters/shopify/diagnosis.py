@@ -10,8 +10,8 @@ from adapters.shopify import queries
 from adapters.shopify.access import is_local
 from adapters.shopify.client import Client
 from adapters.shopify.listing import Listing
-from connector.adapter import Finding, ShopReport
-from connector.graphql import Answer
+from connector.sdk.contract import Finding, ShopReport
+from connector.sdk.graphql import Answer
 
 _NEAR = timedelta(days=90)
 _APP = "in the Dev Dashboard make a new version of the app with it, and install it again"

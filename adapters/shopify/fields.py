@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from connector.amounts import amount, decimals, rounded
-from connector.document_fields import Part, text
-from connector.errors import BadOrder
+from connector.model.errors import BadOrder
+from connector.sdk.amounts import amount, decimals, rounded
+from connector.sdk.fields import Part, text
 
 ZERO = Decimal(0)
 _MOST = 10**9

@@ -11,9 +11,9 @@ import msgspec
 from adapters.shopify import queries
 from adapters.shopify.client import Client, Cost, TooDear
 from adapters.shopify.documents import document
-from connector.errors import AuthError, Hidden, Unavailable
-from connector.graphql import Answer
-from connector.order import Document
+from connector.model.errors import AuthError, Hidden, Unavailable
+from connector.model.order import Document
+from connector.sdk.graphql import Answer
 
 _CALM = 20  # good answers in a row after which a page may grow again
 _ORDER = "gid://shopify/Order/"

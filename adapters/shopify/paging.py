@@ -20,10 +20,10 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from adapters.shopify.listing import Listing, Rows
-from connector import exact_json
-from connector.adapter import History, Page, Poll
-from connector.document_fields import moment
-from connector.order import Document
+from connector.model.order import Document
+from connector.runtime import exact_json
+from connector.sdk.contract import History, Page, Poll
+from connector.sdk.fields import moment
 
 OVERLAP = timedelta(minutes=10)
 MOST_ROWS = 20_000  # Shopify stops at 25,000 (https://shopify.dev/docs/api/usage/limits)

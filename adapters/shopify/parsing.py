@@ -8,10 +8,10 @@ from adapters.shopify import statuses
 from adapters.shopify.amounts import discounts, is_gross, line_item, lines_of, tax_lines
 from adapters.shopify.contacts import address, email_consent, phones_of
 from adapters.shopify.fields import ZERO, Money, digits, word
-from connector import amounts
-from connector.document_fields import moment_of, part_of, rows_of, text
-from connector.errors import BadOrder
-from connector.order import Document, Order
+from connector.model.errors import BadOrder
+from connector.model.order import Document, Order
+from connector.sdk import amounts
+from connector.sdk.fields import moment_of, part_of, rows_of, text
 
 ORIGINS: Mapping[str, str] = {
     "order_id": "legacyResourceId",

@@ -18,9 +18,9 @@ from weakref import finalize
 import msgspec
 
 from adapters.shopify.documents import document
-from connector import exact_json
-from connector.errors import Unavailable
-from connector.order import Document
+from connector.model.errors import Unavailable
+from connector.model.order import Document
+from connector.runtime import exact_json
 
 _BATCH = 2000  # rows of the index that are written at once
 _TABLES = """

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from adapters.shopify import fields
-from connector.order import FinancialStatus, FulfillmentStatus, Status
+from connector.model.order import FinancialStatus, FulfillmentStatus, Status
 
 FINANCIAL: Mapping[str, FinancialStatus] = {
     "AUTHORIZED": FinancialStatus.AUTHORIZED,

@@ -11,9 +11,9 @@ from typing import Any
 
 from adapters.shopify import queries
 from adapters.shopify.client import Client
-from connector.adapter import Subscription
-from connector.errors import AuthError, Unavailable
-from connector.graphql import Answer
+from connector.model.errors import AuthError, Unavailable
+from connector.sdk.contract import Subscription
+from connector.sdk.graphql import Answer
 
 _PAGE = 100
 

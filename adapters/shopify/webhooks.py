@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connector import exact_json
-from connector.adapter import Erasure, Notice, WebhookRequest, signed
-from connector.errors import Forged
+from connector.model.errors import Forged
+from connector.runtime import exact_json
+from connector.sdk.contract import Erasure, Notice, WebhookRequest, signed
 
 TOPICS = (
     "ORDERS_CREATE",

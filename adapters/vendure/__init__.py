@@ -18,7 +18,9 @@ from adapters.vendure.api import Api
 from adapters.vendure.documents import document
 from adapters.vendure.paging import FEEDS, Lists
 from adapters.vendure.parsing import parse
-from connector.adapter import (
+from connector.model.order import Document, Order
+from connector.runtime.http import Http
+from connector.sdk.contract import (
     Adapter,
     History,
     Notice,
@@ -29,8 +31,6 @@ from connector.adapter import (
     WebhookRequest,
     order_notice,
 )
-from connector.http import Http
-from connector.order import Document, Order
 
 
 class Vendure(Adapter[configuration.Credentials, configuration.Options]):

@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from adapters.vendure.configuration import Credentials, Options
-from connector import graphql
-from connector.errors import AuthError, Unavailable
-from connector.http import Http, Reply, refusal
+from connector.model.errors import AuthError, Unavailable
+from connector.runtime.http import Http, Reply, refusal
+from connector.sdk import graphql
 
 _FORBIDDEN = "FORBIDDEN"
 _NO_CHANNEL = "CHANNEL_NOT_FOUND"

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from connector.adapter import StrictModel
-from connector.credentials import KeyOrLogin
+from connector.sdk.contract import StrictModel
+from connector.sdk.credentials import KeyOrLogin
 
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 

@@ -8,8 +8,8 @@ from adapters.vendure.api import Api, shaped
 from adapters.vendure.configuration import Options
 from adapters.vendure.paging import Lists
 from adapters.vendure.statuses import FULFILLMENT
-from connector.adapter import Finding, ShopReport
-from connector.diagnosis import identity_of, own_statuses
+from connector.sdk.contract import Finding, ShopReport
+from connector.sdk.findings import identity_of, own_statuses
 
 _QUERY = """{
   activeChannel { code defaultCurrencyCode pricesIncludeTax }

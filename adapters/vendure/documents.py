@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from connector.document_fields import moment
-from connector.errors import Unavailable
-from connector.order import Document
+from connector.model.errors import Unavailable
+from connector.model.order import Document
+from connector.sdk.fields import moment
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

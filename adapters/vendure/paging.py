@@ -24,10 +24,10 @@ import msgspec
 
 from adapters.vendure.api import Api, Rows
 from adapters.vendure.documents import document
-from connector import exact_json
-from connector.adapter import History, Page, Poll
-from connector.document_fields import moment
-from connector.errors import Unavailable
+from connector.model.errors import Unavailable
+from connector.runtime import exact_json
+from connector.sdk.contract import History, Page, Poll
+from connector.sdk.fields import moment
 
 MS = timedelta(milliseconds=1)
 # A row is dated before its transaction ends, and a placement waits for the payment's provider inside one.

@@ -9,10 +9,10 @@ import msgspec
 
 from adapters.vendure import statuses
 from adapters.vendure.body import Body, Customer, Line, Place
-from connector.amounts import currency
-from connector.document_fields import shaped, utc
-from connector.errors import BadOrder
-from connector.order import Address, Discount, Document, LineItem, Order, Phone, TaxLine
+from connector.model.errors import BadOrder
+from connector.model.order import Address, Discount, Document, LineItem, Order, Phone, TaxLine
+from connector.sdk.amounts import currency
+from connector.sdk.fields import shaped, utc
 
 ORIGINS: Mapping[str, str] = {
     "order_id": "id",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from connector.order import FinancialStatus, FulfillmentStatus, Status
+from connector.model.order import FinancialStatus, FulfillmentStatus, Status
 
 FULFILLMENT: Mapping[str, FulfillmentStatus] = {
     "Created": FulfillmentStatus.PENDING,

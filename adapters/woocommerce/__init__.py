@@ -19,7 +19,10 @@ from adapters.woocommerce.documents import document
 from adapters.woocommerce.listing import Listing
 from adapters.woocommerce.parsing import parse
 from adapters.woocommerce.site_clock import SiteClock
-from connector.adapter import (
+from connector.model.errors import AuthError
+from connector.model.order import Document, Order
+from connector.runtime.http import Http
+from connector.sdk.contract import (
     Adapter,
     History,
     Notice,
@@ -31,9 +34,6 @@ from connector.adapter import (
     Traits,
     WebhookRequest,
 )
-from connector.errors import AuthError
-from connector.http import Http
-from connector.order import Document, Order
 
 _LISTS = {"orders": "any", "trash": "trash"}  # status=any leaves the trash out, and any,trash is any
 

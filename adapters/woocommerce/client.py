@@ -11,9 +11,9 @@ import httpx
 import msgspec
 
 from adapters.woocommerce.oauth1 import OAuth1
-from connector import exact_json
-from connector.errors import AuthError, Unavailable
-from connector.http import Http, Reply, refusal
+from connector.model.errors import AuthError, Unavailable
+from connector.runtime import exact_json
+from connector.runtime.http import Http, Reply, refusal
 
 API = "/wp-json/wc/v3/"
 INDEX = "/wp-json/"

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from connector.adapter import StrictModel
+from connector.sdk.contract import StrictModel
 
 
 class Credentials(StrictModel):

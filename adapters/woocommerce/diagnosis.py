@@ -10,9 +10,9 @@ from adapters.woocommerce.client import Answer, Client
 from adapters.woocommerce.listing import Listing
 from adapters.woocommerce.site_clock import SiteClock
 from adapters.woocommerce.statuses import FINANCIAL
-from connector.adapter import Finding, ShopReport
-from connector.diagnosis import identity_of, own_statuses
-from connector.errors import AuthError, Unavailable
+from connector.model.errors import AuthError, Unavailable
+from connector.sdk.contract import Finding, ShopReport
+from connector.sdk.findings import identity_of, own_statuses
 
 _MAY_BE_LATE = "orders changed in one hour of spring can be missed until reconcile finds them"
 _OLDEST = (5, 8)  # the first with modified_after and dates_are_gmt

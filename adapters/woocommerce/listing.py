@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 from adapters.woocommerce.client import Answer
-from connector.errors import Unavailable
+from connector.model.errors import Unavailable
 
 _TRIES = 3
 _CALM = 20  # good answers in a row after which a page may grow again

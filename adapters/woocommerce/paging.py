@@ -22,10 +22,10 @@ import msgspec
 from adapters.woocommerce.documents import document
 from adapters.woocommerce.listing import Listing, Rows
 from adapters.woocommerce.site_clock import SECOND, SiteClock, Span
-from connector import exact_json
-from connector.adapter import History, Page, Poll
-from connector.document_fields import moment
-from connector.errors import Unavailable
+from connector.model.errors import Unavailable
+from connector.runtime import exact_json
+from connector.sdk.contract import History, Page, Poll
+from connector.sdk.fields import moment
 
 # A row is dated when it is saved but seen once it is committed, and the web nodes' clocks differ.
 OVERLAP = timedelta(seconds=120)

@@ -9,10 +9,10 @@ from typing import Any
 
 from adapters.woocommerce import statuses
 from adapters.woocommerce.configuration import Options
-from connector.amounts import PRICE_DECIMALS, amount, currency, rounded
-from connector.document_fields import Part, moment_of, part_of, rows_of, text
-from connector.errors import BadOrder
-from connector.order import Address, Consent, Discount, Document, LineItem, Order, Phone, TaxLine
+from connector.model.errors import BadOrder
+from connector.model.order import Address, Consent, Discount, Document, LineItem, Order, Phone, TaxLine
+from connector.sdk.amounts import PRICE_DECIMALS, amount, currency, rounded
+from connector.sdk.fields import Part, moment_of, part_of, rows_of, text
 
 # How gateways mark payments made in their test mode; WooCommerce itself has no such flag. Read in the
 # sources of WooPayments, PayPal Payments and Payment Plugins for Stripe, November 2026.

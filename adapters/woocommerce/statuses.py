@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from connector.order import FinancialStatus, FulfillmentStatus, Status
+from connector.model.order import FinancialStatus, FulfillmentStatus, Status
 
 FULFILLMENT: Mapping[str, FulfillmentStatus | None] = {
     "pending": FulfillmentStatus.PENDING,

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapters.woocommerce.client import Client
-from connector.adapter import Subscription
-from connector.errors import Unavailable
+from connector.model.errors import Unavailable
+from connector.sdk.contract import Subscription
 
 TOPICS = ("order.created", "order.updated", "order.deleted", "order.restored")
 _PER_PAGE = 100

@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from connector import exact_json
-from connector.adapter import Notice, WebhookRequest, signed
-from connector.errors import Forged
+from connector.model.errors import Forged
+from connector.runtime import exact_json
+from connector.sdk.contract import Notice, WebhookRequest, signed
 
 _PING = re.compile(rb"webhook_id=\d+")
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connector import exact_json
+from connector.runtime import exact_json
 from connector.sandbox.faults import Fault
 from connector.sandbox.limits import Kind
 from connector.sandbox.page import page

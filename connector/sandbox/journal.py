@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from connector import exact_json
-from connector.errors import StateError
+from connector.model.errors import StateError
+from connector.runtime import exact_json
 
 
 class Arrival(msgspec.Struct, kw_only=True):

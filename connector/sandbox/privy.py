@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from connector import exact_json
-from connector.errors import StateError
+from connector.model.errors import StateError
+from connector.runtime import exact_json
 from connector.sandbox import ledger, rules
 from connector.sandbox.access import TOKEN_SECONDS, WRITE, Access, Grant
 from connector.sandbox.faults import Fault, Script

@@ -16,10 +16,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connector import exact_json
-from connector.errors import StateError, UsageError
-from connector.listener import bind
-from connector.listener import serving as listener_serving
+from connector.model.errors import StateError, UsageError
+from connector.runtime import exact_json
+from connector.runtime.listener import bind
+from connector.runtime.listener import serving as listener_serving
 from connector.sandbox.console import console_routes
 from connector.sandbox.faults import HTML, Broken, Fault
 from connector.sandbox.privy import INTEGRATION_HEADER, PLACED_PATH, Call, Sandbox

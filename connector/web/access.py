@@ -20,8 +20,8 @@ from itsdangerous import BadData, Signer, URLSafeTimedSerializer
 from starlette.requests import Request
 from starlette.responses import Response
 
-from connector import passwords
-from connector.settings import PageSettings, Settings
+from connector.runtime import passwords
+from connector.settings.models import PageSettings, Settings
 
 SESSION_SECONDS = 12 * 3600
 ATTEMPTS, ATTEMPTS_SECONDS = 5, 300.0  # wrong passwords that one address may try within so many seconds

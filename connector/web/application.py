@@ -20,11 +20,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from connector.app import App
-from connector.errors import StateError
-from connector.listener import Server, bind, serving
-from connector.web import health, metrics, pages, pushes, webhooks
-from connector.web.front import Front, error
+from connector.daemon.app import App
+from connector.model.errors import StateError
+from connector.runtime.listener import Server, bind, serving
+from connector.web import health, metrics, pages, push, webhooks
+from connector.web.context import Front, error
 
 log = structlog.get_logger()
 
@@ -46,7 +46,7 @@ def routes(front: Front) -> list[BaseRoute]:
     """Those of every part."""
     return [
         *webhooks.routes(front),
-        *pushes.routes(front),
+        *push.routes(front),
         *health.routes(front),
         *metrics.routes(front),
         *pages.routes(front),

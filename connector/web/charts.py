@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from connector.events import Hour
-from connector.status import AccountStatus, BackfillStatus
+from connector.admin.status import AccountStatus, BackfillStatus
+from connector.state.audit import Hour
 
 STEPS = (1, 2, 5, 10)
 

@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from connector import health
-from connector.app import App
-from connector.errors import StateError
-from connector.settings import Settings
-from connector.web.front import Front, answer
+from connector.admin import health
+from connector.daemon.app import App
+from connector.model.errors import StateError
+from connector.settings.models import Settings
+from connector.web.context import Front, answer
 
 log = structlog.get_logger()
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 from starlette.responses import Response
 
-from connector import exact_json
-from connector.durations import ago, for_people
+from connector.model.durations import ago, for_people
+from connector.runtime import exact_json
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from connector.metrics import Everything, Gauges
-from connector.web.front import Front
+from connector.admin.metrics import Everything, Gauges
+from connector.web.context import Front
 
 
 def routes(front: Front) -> list[BaseRoute]:

@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from connector import explain, failures
+from connector.admin import explain, failures
 from connector.web import charts, html, sign_in, views
 from connector.web.access import Viewer, closed
-from connector.web.desk import Desk, Form, back_to
-from connector.web.front import Front
+from connector.web.context import Front
+from connector.web.session_pages import Desk, Form, back_to
 
 log = structlog.get_logger()
 

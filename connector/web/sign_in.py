@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from connector.web.access import Viewer, address_of, configured, matches
-from connector.web.desk import Desk, Form, back_to, own_path
+from connector.web.session_pages import Desk, Form, back_to, own_path
 
 log = structlog.get_logger()
 

@@ -10,16 +10,19 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from connector import bodies, documents, events, exact_json, explain, outbox, status
-from connector.app import App
-from connector.clock import Clock
-from connector.errors import UsageError
-from connector.events import Hour
-from connector.explain import Explanation, Found, Preview
-from connector.order import Document
-from connector.settings import Settings
-from connector.shop import Shop
-from connector.status import BackfillStatus, Status
+from connector.admin import explain, status
+from connector.admin.explain import Explanation, Found, Preview
+from connector.admin.status import BackfillStatus, Status
+from connector.daemon.app import App
+from connector.ingest.source import Shop
+from connector.model.errors import UsageError
+from connector.model.order import Document
+from connector.runtime import exact_json
+from connector.runtime.clock import Clock
+from connector.settings.models import Settings
+from connector.state import audit, documents
+from connector.state.audit import Hour
+from connector.state.outbox import acceptance, payloads
 from connector.web import masking
 
 FRESH_SECONDS = 2.0  # how old an overview may be that is shown again
@@ -83,14 +86,14 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 def lately(connection: Connection, names: Sequence[str]) -> list[Found]:
     """The orders that something happened to last."""
     found = []
-    for store, ref in events.latest(connection, names, LATELY)[:SHOWN]:
+    for store, ref in audit.latest(connection, names, LATELY)[:SHOWN]:
         found += explain.search(connection, [store], ref, 1)
     return found
 
 
 def story(connection: Connection, shop: Shop, ref: str, now: datetime, open_: bool) -> Story:
     """Everything of one order; with ``open_`` its buyer's data too. Raises UsageError for one never seen."""
-    if ref not in outbox.known(connection, shop.name, [ref]):
+    if ref not in acceptance.known(connection, shop.name, [ref]):
         raise UsageError(f"store {shop.name} has no order {ref!r} here: it was never seen")
     kept = documents.get(connection, shop.name, ref)
     preview = None
@@ -99,7 +102,7 @@ def story(connection: Connection, shop: Shop, ref: str, now: datetime, open_: bo
         preview = explain.preview(connection, shop, document, now)
     origins = {name: origin for name, _, origin in preview.fields} if preview else {}
     differs = set(preview.differs or ()) if preview else set()
-    sent = bodies.get(connection, shop.name, ref)
+    sent = payloads.get(connection, shop.name, ref)
     body = exact_json.decode(sent) if sent else preview.body if preview else {}
     fields = [
         Field(
@@ -128,7 +131,7 @@ def _overview(connection: Connection, settings: Settings, clock: Clock) -> Overv
     ended = [one for one in now.backfills if one.state not in ("reading", "read")]
     return Overview(
         msgspec.structs.replace(now, stores=stores),
-        events.hourly(connection, now.at),
+        audit.hourly(connection, now.at),
         [*going, *reversed(ended[-BACKFILLS:])],
         _summary(now),
     )

@@ -1,4 +1,4 @@
-"""``POST /webhooks/<store>``: verify, keep durably, answer. The work follows (``connector.nudges``)."""
+"""``POST /webhooks/<store>``: verify, keep durably, answer. The work follows: ``connector.ingest.webhooks``."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from connector import inbox
-from connector.adapter import Notice, WebhookRequest
-from connector.counters import WEBHOOKS
-from connector.errors import Forged, StateError
-from connector.web.bodies import whole_body
-from connector.web.front import Front, answer
+from connector.model.errors import Forged, StateError
+from connector.runtime.instruments import WEBHOOKS
+from connector.sdk.contract import Notice, WebhookRequest
+from connector.state import inbox
+from connector.web.context import Front, answer
+from connector.web.request_body import whole_body
 
 log = structlog.get_logger()
 

@@ -27,13 +27,13 @@ import msgspec
 
 ROOT = Path(__file__).parents[2]
 PRELOADED = (
-    "connector.cli",
-    *(f"connector.commands.{name}" for name in ("run", "backfill", "sync", "status", "reconcile", "forget")),
-    *(f"connector.commands.{name}" for name in ("check", "health", "preview", "reload", "webhooks")),
+    "connector.cli.main",
+    *(f"connector.cli.{name}" for name in ("run", "backfill", "sync", "status", "reconcile", "forget")),
+    *(f"connector.cli.{name}" for name in ("check", "health", "preview", "reload", "webhooks")),
     "adapters.shopify",
     "adapters.woocommerce",
     "alembic.command",
-    "connector.migrations",
+    "connector.state.migrations",
     "tests.fire.plugins",
     "tests.fire.saboteurs",
 )
@@ -202,7 +202,7 @@ def _live(egg: Egg) -> NoReturn:
         for plugin in egg.plugins:
             module, _, function = plugin.name.partition(".")
             getattr(import_module(f"tests.fire.{module}"), function)(**plugin.arguments)
-        import_module("connector.cli").main()
+        import_module("connector.cli.main").main()
     except SystemExit as exit:
         code = exit.code if isinstance(exit.code, int) else 1
     except BaseException:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from connector import exact_json
+from connector.runtime import exact_json
 from connector.sandbox.journal import Arrival
 from connector.sandbox.ledger import Flow
 from tests.program import Truth

@@ -21,10 +21,11 @@ from apscheduler.triggers import date, interval
 from sqlalchemy import Engine, event
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-from connector import http, log, scheduler
-from connector.clock import Clock
-from connector.http import Http, Reply
-from connector.privy import Privy
+from connector.daemon import scheduler
+from connector.delivery.privy import Privy
+from connector.runtime import http, log
+from connector.runtime.clock import Clock
+from connector.runtime.http import Http, Reply
 
 
 def fast(begin: float, factor: float) -> None:

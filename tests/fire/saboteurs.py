@@ -9,16 +9,21 @@ import msgspec
 from sqlalchemy import Connection, Row, delete
 
 from adapters.woocommerce import paging
-from connector import claims, cursors, delivery, feeds, lanes, outbox, payload, privy, quota
-from connector.http import Reply
-from connector.outbox import OUTBOX, Version
-from connector.privy import Outcome
-from connector.shop import Shop
+from connector.delivery import dispatcher, privy
+from connector.delivery.privy import Outcome
+from connector.ingest import poll
+from connector.ingest.source import Shop
+from connector.mapping import lanes
+from connector.model import payload
+from connector.runtime.http import Reply
+from connector.state import cursors, quota
+from connector.state.outbox import acceptance, claims
+from connector.state.outbox.acceptance import OUTBOX, Version
 
 
 def cursor_before_commit() -> None:
     """The cursor moves in a transaction of its own, before what was read is stored."""
-    plain = feeds._keep_poll
+    plain = poll._keep_poll
 
     async def poll_page(shop: Shop, feed: str) -> float | None:
         run = shop.db.run
@@ -35,8 +40,8 @@ def cursor_before_commit() -> None:
         finally:
             shop.db.run = run  # type: ignore[method-assign]
 
-    poll_one_page = feeds._poll_page
-    feeds._poll_page = poll_page
+    poll_one_page = poll._poll_page
+    poll._poll_page = poll_page
 
 
 def greater_for_at_least() -> None:
@@ -54,7 +59,7 @@ def flag_lost_on_retry() -> None:
         seen.add(body)
         return plain(body, initial_sync and not again)
 
-    vars(delivery)["with_initial_sync"] = with_initial_sync
+    vars(dispatcher)["with_initial_sync"] = with_initial_sync
 
 
 def spending_in_memory() -> None:
@@ -73,7 +78,7 @@ def delivered_before_sent() -> None:
 
 def no_version_check() -> None:
     """Whatever is read last counts as the newest."""
-    plain = outbox.accept
+    plain = acceptance.accept
 
     def accept(
         connection: Connection,
@@ -84,7 +89,7 @@ def no_version_check() -> None:
         *,
         now: datetime,
         **named: Any,
-    ) -> outbox.Accepted:
+    ) -> acceptance.Accepted:
         known = {ref: row.changed_at for ref, row in rows.items()}
         newest = [
             msgspec.structs.replace(
@@ -94,7 +99,7 @@ def no_version_check() -> None:
         ]
         return plain(connection, store, account, newest, rows, now=now, **named)
 
-    outbox.accept = accept  # type: ignore[assignment]
+    acceptance.accept = accept  # type: ignore[assignment]
 
 
 def every_order_live() -> None:
@@ -105,7 +110,7 @@ def every_order_live() -> None:
 def no_second_guard() -> None:
     """The rule fails, and nobody asks again."""
     every_order_live()
-    vars(delivery)["may_send"] = lambda **facts: True
+    vars(dispatcher)["may_send"] = lambda **facts: True
 
 
 def any_answer_counts() -> None:

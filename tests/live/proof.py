@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from connector import registry
+from connector.sdk import registry
 from tests.live.comparison import differences
 from tests.live.process import free_port
 from tests.live.recording import Facts, record

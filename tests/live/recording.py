@@ -1,7 +1,7 @@
 """A shop's answers to its adapter, and what the shop itself says: ``cassettes/<platform>/live.*``.
 
 ``read`` is the same for the shop and for its recording, so ``make test`` replays a live proof without a shop:
-``tests/test_recordings.py``.
+``tests/platforms/test_recordings.py``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import vcr
 from pydantic import BaseModel
 from vcr.request import Request
 
-from connector import exact_json, registry
-from connector.adapter import Adapter, History, Poll
-from connector.errors import AuthError
-from connector.http import Http
-from connector.order import Document
+from connector.model.errors import AuthError
+from connector.model.order import Document
+from connector.runtime import exact_json
+from connector.runtime.http import Http
+from connector.sdk import registry
+from connector.sdk.contract import Adapter, History, Poll
 from tests.live.shop import LiveShop, Truth
 
 CASSETTES = Path(__file__).parents[2] / "cassettes"

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connector.listener import bind, serving
+from connector.runtime.listener import bind, serving
 from tests.live.shop import Seen
 
 _OWN = frozenset(

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from connector import exact_json
+from connector.runtime import exact_json
 from tests.live.medusa.customers import ADDRESSES, BUYERS, LIVE, PAST
 from tests.live.medusa.goods import Goods, stock
 from tests.live.medusa.oracle import truth_of

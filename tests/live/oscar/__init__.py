@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from connector import exact_json
+from connector.runtime import exact_json
 from tests.live.process import run
 from tests.live.served import ServedShop
 from tests.live.shop import Journey, Line, Seen, Truth, Wish

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from connector import exact_json
+from connector.runtime import exact_json
 
 T = TypeVar("T")
 

@@ -15,9 +15,9 @@ import uvicorn
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from connector.sample_shop.catalogue import checkout
-from connector.sample_shop.server import app
-from connector.sample_shop.shop import Shop
+from connector.demo.shop.catalogue import checkout
+from connector.demo.shop.server import app
+from connector.demo.shop.shop import Shop
 
 KEY = "sample-key"
 ANSWERS: dict[str, Response] = {

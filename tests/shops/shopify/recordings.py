@@ -18,10 +18,10 @@ import httpx
 import vcr
 
 from adapters.shopify import Shopify
-from connector.adapter import History, Poll
-from connector.errors import ConnectorError
-from connector.http import Http
-from connector.order import Document
+from connector.model.errors import ConnectorError
+from connector.model.order import Document
+from connector.runtime.http import Http
+from connector.sdk.contract import History, Poll
 from tests.shops.shopify.cost import Bucket
 from tests.shops.shopify.server import serve
 from tests.shops.shopify.shop import Shop

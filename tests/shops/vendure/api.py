@@ -26,7 +26,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connector import exact_json
+from connector.runtime import exact_json
 from tests.shops.vendure.shop import Shop, Stored, truncated
 
 SCHEMA = build_schema((Path(__file__).parent / "schema.graphql").read_text())

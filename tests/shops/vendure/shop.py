@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from connector import exact_json
+from connector.runtime import exact_json
 
 SAMPLES = Path(__file__).parents[3] / "cassettes" / "vendure" / "samples" / "orders"
 TIMES = ("createdAt", "updatedAt", "orderPlacedAt")

@@ -1,0 +1,162 @@
+"""Orders that could not be sent: by reason, and what an operator does about them.
+
+Retry and discard are units of work: the command line and the page do the same thing through them. They take
+many orders in parts, so that in a running daemon nothing else waits long for the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy import Connection, func, select, update
+
+from connector.ingest.poll import remap
+from connector.ingest.source import Shop
+from connector.state import audit
+from connector.state.outbox import acceptance
+from connector.state.outbox.acceptance import OUTBOX
+
+log = structlog.get_logger()
+
+PART = 100  # orders of one transaction
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """One failed order; ``changed_at`` (aware UTC) is of the version that failed."""
+
+    store: str
+    ref: str
+    number: str
+    order_id: int | None
+    changed_at: datetime
+    reason: str
+
+
+class Group(msgspec.Struct, frozen=True):
+    """The failed orders of a store that share a reason; times are aware UTC, of their changes."""
+
+    store: str
+    reason: str
+    count: int
+    oldest: datetime
+    newest: datetime
+
+    @property
+    def key(self) -> str:
+        """A short name for the reason, for addresses."""
+        return sha256(self.reason.encode()).hexdigest()[:12]
+
+
+class Retried(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a retry. ``missing`` are refs whose document is no longer held; ``still`` are
+    (ref, reason) of those that failed again."""
+
+    asked: int = 0
+    waiting: int = 0
+    missing: Sequence[str] = ()
+    still: Sequence[tuple[str, str]] = ()
+
+
+def groups(connection: Connection, stores: Sequence[str]) -> list[Group]:
+    """The stores' failed orders by reason, the largest group first."""
+    count = func.count().label("count")
+    changed = OUTBOX.c.changed_at
+    rows = connection.execute(
+        select(OUTBOX.c.store, OUTBOX.c.reason, count, func.min(changed), func.max(changed))
+        .where(OUTBOX.c.store.in_(stores), OUTBOX.c.state == "failed")
+        .group_by(OUTBOX.c.store, OUTBOX.c.reason)
+        .order_by(count.desc(), OUTBOX.c.store, OUTBOX.c.reason)
+    )
+    return [Group(*row) for row in rows]
+
+
+def listed(
+    connection: Connection, store: str | None = None, reason: str | None = None, *, most: int | None = None
+) -> list[Failure]:
+    """Failed orders (of a store, for a reason), by store and reason, the last changed first."""
+    columns: list[Any] = [OUTBOX.c[name] for name in Failure.__struct_fields__]
+    query = select(*columns).where(OUTBOX.c.state == "failed")
+    if store is not None:
+        query = query.where(OUTBOX.c.store == store)
+    if reason is not None:
+        query = query.where(OUTBOX.c.reason == reason)
+    query = query.order_by(OUTBOX.c.store, OUTBOX.c.reason, OUTBOX.c.changed_at.desc(), OUTBOX.c.ref)
+    return [Failure(*row) for row in connection.execute(query.limit(most))]
+
+
+async def retry(shop: Shop, refs: Sequence[str], by: str) -> Retried:
+    """Map failed orders again by today's configuration, and send what comes out.
+
+    What is no longer failed by now is left alone. ``by`` says who asked, for the log and the time-lines.
+    """
+    done = Retried()
+    for part in _parts(refs):
+        one = await shop.db.run(_retry, shop, part, by)
+        done = Retried(
+            asked=done.asked + one.asked,
+            waiting=done.waiting + one.waiting,
+            missing=(*done.missing, *one.missing),
+            still=(*done.still, *one.still),
+        )
+        if one.waiting:
+            shop.wake()
+    log.info("failed.retried", store=shop.name, orders=done.asked, waiting=done.waiting, by=by)
+    return done
+
+
+async def discard(shop: Shop, refs: Sequence[str], by: str) -> int:
+    """Set failed orders aside, until they change at the shop; returns how many.
+
+    They are counted as skipped: discarded. ``by`` says who asked, for the log and the time-lines.
+    """
+    count = 0
+    for part in _parts(refs):
+        count += await shop.db.run(_discard, shop, part, by)
+    log.info("failed.discarded", store=shop.name, orders=count, by=by)
+    return count
+
+
+def _parts(refs: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(refs), PART):
+        yield refs[start : start + PART]
+
+
+def _retry(connection: Connection, shop: Shop, refs: Sequence[str], by: str) -> Retried:
+    failed = _failed(connection, shop, refs)
+    _note(connection, shop, failed, "retried", f"tried again by an operator ({by})")
+    missing = remap(connection, shop, failed, shop.clock.now(), shop.clock.steady())
+    rows = acceptance.known(connection, shop.name, failed)
+    return Retried(
+        asked=len(failed),
+        waiting=sum(row.state == "waiting" for row in rows.values()),
+        missing=missing,
+        still=[
+            (ref, row.reason) for ref, row in rows.items() if row.state == "failed" and ref not in missing
+        ],
+    )
+
+
+def _discard(connection: Connection, shop: Shop, refs: Sequence[str], by: str) -> int:
+    failed = _failed(connection, shop, refs)
+    connection.execute(
+        update(OUTBOX)
+        .where(OUTBOX.c.store == shop.name, OUTBOX.c.ref.in_(failed))
+        .values(state="skipped", rule=acceptance.DISCARDED)
+    )
+    _note(connection, shop, failed, "discarded", f"set aside by an operator ({by})")
+    return len(failed)
+
+
+def _failed(connection: Connection, shop: Shop, refs: Sequence[str]) -> list[str]:
+    rows = acceptance.known(connection, shop.name, refs)
+    return [ref for ref, row in rows.items() if row.state == "failed"]
+
+
+def _note(connection: Connection, shop: Shop, refs: Sequence[str], outcome: str, detail: str) -> None:
+    now = shop.clock.now()
+    audit.write(connection, [audit.Event(now, shop.name, ref, "note", outcome, detail) for ref in refs])

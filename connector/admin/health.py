@@ -1,0 +1,45 @@
+"""Whether the connector can do its work now, for whatever supervises it; nothing of buyers or secrets."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, insert
+
+from connector.settings.models import Settings
+from connector.state import breakers, cursors
+from connector.state.inbox import INBOX
+
+MISSED = 5  # polls that may be missed
+SHORTEST = timedelta(minutes=2)
+
+
+def probe(connection: Connection, now: datetime) -> None:
+    """Let a row come and go in one transaction, which has to reach the disk; raises when it cannot."""
+    row = {"store": "", "kind": "probe", "subject": ""}
+    connection.execute(insert(INBOX).values(**row, version=0, first_at=now, came_at=now, due_at=0.0, tries=0))
+    connection.execute(delete(INBOX).where(INBOX.c.store == "", INBOX.c.kind == "probe"))
+
+
+def reasons(
+    connection: Connection, settings: Settings, feeds: dict[str, tuple[str, ...]], now: datetime
+) -> list[str]:
+    """Why the connector is not ready, a sentence each; none when it is.
+
+    ``feeds`` are those by which each store is polled. One that was never read is not ready.
+    """
+    found: list[str] = []
+    for pause in breakers.every(connection):
+        known = settings.accounts if pause.scope == "account" else settings.stores
+        if pause.lasts and pause.name in known:
+            what = {"shop": "reading the shop of store", "store": "sending the orders of store"}
+            said = f"{what.get(pause.scope, 'sending for account')} {pause.name} rests ({pause.kind})"
+            found.append(f"{said} since {pause.since:%Y-%m-%dT%H:%M:%SZ}")
+    for name, store in settings.stores.items():
+        known_feeds = cursors.of_store(connection, name)
+        read = {cursor.feed: cursor.read_at for cursor in known_feeds if cursor.feed in feeds[name]}
+        if len(read) < len(feeds[name]):
+            found.append(f"store {name} has not been read yet")
+        elif read and now - (oldest := min(read.values())) > max(SHORTEST, MISSED * store.poll):
+            found.append(f"store {name} was last read at {oldest:%Y-%m-%dT%H:%M:%SZ}")
+    return found

@@ -1,0 +1,242 @@
+"""How everything stands, for Prometheus: read from the database at each scrape, beside what is counted.
+
+Names and units follow https://prometheus.io/docs/practices/naming/. Labels are configured names and words of
+ours; nothing of a buyer, no number of an order and no word of a shop is among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from importlib.metadata import version
+
+from prometheus_client import REGISTRY
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from sqlalchemy import Connection, Table, func, select
+
+from connector.admin import alerts
+from connector.admin.status import usage_of
+from connector.ingest.subscriptions import FINDINGS
+from connector.runtime.clock import Clock
+from connector.sdk import registry
+from connector.settings.models import Settings
+from connector.state import breakers, quota
+from connector.state.cursors import CURSORS
+from connector.state.inbox import INBOX
+from connector.state.outbox import acceptance
+from connector.state.outbox.acceptance import OUTBOX
+from connector.state.stores import STORES
+
+ALARM_SECONDS = 300.0  # before a store's alarms are looked at again: they move within hours
+MOST_ALARMS = 100  # stores whose alarms one scrape looks at: each costs milliseconds
+ALARMS = ("no-news", "no-contacts")
+
+
+class Gauges:
+    """Reads how everything stands; keeps each store's alarms for a while, with when they were looked at."""
+
+    def __init__(self) -> None:
+        self._alarms: dict[str, tuple[float, set[str]]] = {}
+
+    def read(self, connection: Connection, settings: Settings, clock: Clock) -> list[Metric]:
+        """All families, in the caller's transaction, which only reads."""
+        steady = clock.steady()
+        ages = {name: steady - self._alarms.get(name, (-ALARM_SECONDS, ()))[0] for name in settings.stores}
+        oldest = sorted(ages, key=ages.__getitem__, reverse=True)[:MOST_ALARMS]
+        for name in (name for name in oldest if ages[name] >= ALARM_SECONDS):
+            kinds = {alarm.kind for alarm in alerts.of_store(connection, name, clock.now())}
+            self._alarms[name] = (steady, kinds)
+        return [
+            InfoMetricFamily(
+                "connector", "The program that answers.", value={"version": version("privy-connector")}
+            ),
+            *_orders(connection, settings, clock.now()),
+            *_reading(connection, settings),
+            *_accounts(connection, settings, steady),
+            _pauses(connection, settings, steady),
+            _gauge(
+                "connector_alarm",
+                "1 while something is wrong though nothing failed: no-news (no order for longer than usual), "
+                "no-contacts (nearly every new order has neither e-mail nor phone).",
+                ["store", "kind"],
+                (
+                    ([name, kind], kind in self._alarms[name][1])
+                    for name in settings.stores
+                    if name in self._alarms
+                    for kind in ALARMS
+                ),
+            ),
+        ]
+
+
+class Everything:
+    """A collector of what is counted and what was read."""
+
+    def __init__(self, read: Sequence[Metric]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        """In the client's own form."""
+        yield from REGISTRY.collect()
+        yield from self._read
+
+
+def _orders(connection: Connection, settings: Settings, now: datetime) -> Iterable[Metric]:
+    # What is not there yet could show no growth.
+    states = {(name, state, "", ""): 0 for name in settings.stores for state in ("delivered", "failed")}
+    for row in acceptance.counts(connection):
+        if row.store in settings.stores:
+            lane = row.lane if row.state == "waiting" else ""
+            key = (row.store, row.state, lane, row.rule)
+            states[key] = states.get(key, 0) + row[-1]
+    yield _gauge(
+        "connector_orders",
+        "Orders known here by state; waiting ones by lane, skipped ones by rule.",
+        ["store", "state", "lane", "rule"],
+        states.items(),
+    )
+    waiting = {
+        (row[0], row[1]): (row[2], row[3])
+        for row in connection.execute(
+            select(OUTBOX.c.store, OUTBOX.c.lane, func.count(), func.min(OUTBOX.c.fetched_at))
+            .where(OUTBOX.c.store.in_(list(settings.stores)), OUTBOX.c.state == "waiting")
+            .group_by(OUTBOX.c.store, OUTBOX.c.lane)
+        )
+    }
+    lanes = [(name, lane) for name in settings.stores for lane in quota.LANES]
+    yield _gauge(
+        "connector_backlog_orders",
+        "Orders that wait to be sent.",
+        ["store", "lane"],
+        ((key, waiting[key][0] if key in waiting else 0) for key in lanes),
+    )
+    yield _gauge(
+        "connector_backlog_oldest_age_seconds",
+        "Since when the oldest order that waits to be sent is known as it is; 0 when none waits.",
+        ["store", "lane"],
+        (
+            (key, max(0.0, (now - waiting[key][1]).total_seconds()) if key in waiting else 0.0)
+            for key in lanes
+        ),
+    )
+    of_its_store = OUTBOX.c.store == STORES.c.name
+    placed = select(OUTBOX.c.placed_at).where(of_its_store).order_by(OUTBOX.c.placed_at.desc()).limit(1)
+    found = connection.execute(
+        select(
+            STORES.c.name,
+            placed.where(OUTBOX.c.placed_at.is_not(None)).scalar_subquery(),
+            placed.where(OUTBOX.c.told_at.is_not(None), OUTBOX.c.placed_at.is_not(None)).scalar_subquery(),
+            STORES.c.prevented,
+        ).where(STORES.c.name.in_(list(settings.stores)))
+    ).all()
+    yield _gauge(
+        "connector_newest_order_timestamp_seconds",
+        "When the newest order that the shop showed was placed.",
+        ["store"],
+        (([name], placed.timestamp()) for name, placed, _, _ in found if placed),
+    )
+    yield _gauge(
+        "connector_newest_delivered_order_timestamp_seconds",
+        "When the newest order that Privy has was placed.",
+        ["store"],
+        (([name], told.timestamp()) for name, _, told, _ in found if told),
+    )
+    prevented = CounterMetricFamily(
+        "connector_messages_prevented",
+        "Messages about old orders that only the second guard kept from leaving: each is a fault to report.",
+        labels=["store"],
+    )
+    for name, _, _, count in found:
+        prevented.add_metric([name], count)
+    yield prevented
+
+
+def _reading(connection: Connection, settings: Settings) -> Iterable[Metric]:
+    feeds = connection.execute(select(CURSORS.c.store, func.min(CURSORS.c.read_at)).group_by(CURSORS.c.store))
+    read = {row[0]: row[1] for row in feeds}
+    yield _gauge(
+        "connector_last_read_timestamp_seconds",
+        "When the shop was last read, all feeds of it; where orders are pushed, when some came last.",
+        ["store"],
+        (([name], read[name].timestamp()) for name in settings.stores if name in read),
+    )
+    yield _gauge(
+        "connector_poll_interval_seconds",
+        "How often the shop is to be read; none where orders are pushed.",
+        ["store"],
+        (
+            ([name], store.poll.total_seconds())
+            for name, store in settings.stores.items()
+            if registry.adapter(store.platform).feeds
+        ),
+    )
+    nudges = _counts(connection, INBOX)
+    yield _gauge(
+        "connector_webhooks_waiting",
+        "Webhooks that were answered and are not looked into yet.",
+        ["store"],
+        (([name], nudges.get(name, 0)) for name in settings.stores),
+    )
+    faults = _counts(connection, FINDINGS)
+    yield _gauge(
+        "connector_webhook_subscription_faults",
+        "Topics whose webhooks do not come as they should: disabled, missing, or leading elsewhere.",
+        ["store"],
+        (([name], faults.get(name, 0)) for name in settings.stores),
+    )
+
+
+def _accounts(connection: Connection, settings: Settings, steady: float) -> Iterable[Metric]:
+    used: list[tuple[Sequence[str], float]] = []
+    limit: list[tuple[Sequence[str], float]] = []
+    for name, account in settings.accounts.items():
+        use, seen = usage_of(connection, name, steady), quota.limits_seen(connection, name)
+        limits = account.limits
+        for span, spent, configured in (
+            ("minute", use.minute, limits.per_minute),
+            ("day", use.day, limits.per_day),
+        ):
+            used.append(([name, span], spent))
+            limit.append(([name, span], min(configured, seen.get(span, configured))))
+    labels = ["account", "window"]
+    yield _gauge(
+        "connector_quota_used_requests",
+        "Requests counted in the running window, in flight ones too.",
+        labels,
+        used,
+    )
+    yield _gauge(
+        "connector_quota_limit_requests",
+        "What Privy allows in the window: as configured, or as it said.",
+        labels,
+        limit,
+    )
+
+
+def _pauses(connection: Connection, settings: Settings, steady: float) -> Metric:
+    return _gauge(
+        "connector_paused",
+        "1 while something rests: reading a shop, sending a store's orders, sending for an account; by why: "
+        "auth, fault, limit (Privy asked to wait), identity (another shop answers).",
+        ["scope", "name", "kind"],
+        (
+            ([one.scope, one.name, one.kind], 1)
+            for one in breakers.every(connection)
+            if (one.lasts or (one.kind == "limit" and one.rests(steady)))
+            and one.name in (settings.accounts if one.scope == "account" else settings.stores)
+        ),
+    )
+
+
+def _counts(connection: Connection, table: Table) -> dict[str, int]:
+    rows = connection.execute(select(table.c.store, func.count()).group_by(table.c.store))
+    return {row[0]: row[1] for row in rows}
+
+
+def _gauge(
+    name: str, documentation: str, labels: Sequence[str], samples: Iterable[tuple[Sequence[str], float]]
+) -> Metric:
+    family = GaugeMetricFamily(name, documentation, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, value)
+    return family

@@ -1,0 +1,239 @@
+"""Orders in a file, one at a time with the line of each: JSON Lines or CSV, plain or compressed with gzip.
+
+JSON Lines: a document a line. CSV: a header names the columns; commas, semicolons or tabs part them.
+``billing.city`` is a key inside another, ``lines[0].sku`` one of a list's first element.
+``lines[].sku`` gives each row an element of its own: rows that follow each other with one id (or with none)
+are one order then, and the first of them counts for everything else. An empty cell says nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any, cast
+
+import msgspec
+
+from connector.model.errors import UsageError
+from connector.runtime import exact_json
+
+LONGEST_LINE = 4 * 1024 * 1024
+MOST_ROWS = 5000  # of one order
+DELIMITERS = ",;\t"
+
+_BOM = b"\xef\xbb\xbf"
+_STEP = re.compile(r"(?P<key>[^.\[\]]+)(?P<list>\[(?P<index>\d{0,4})\])?")
+
+Step = str | int | None  # a key, a list's index, or in each row the next element
+Path = tuple[Step, ...]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One order and the line on which it begins; without a ``body`` the fault that keeps it out."""
+
+    line: int
+    body: dict[str, Any] | None
+    fault: str = ""
+
+
+class OrderFile:
+    """A file's orders, to be iterated once. ``whole`` says that an order's rows must stand together.
+
+    ``source`` is not buffered; ``name`` is for messages; ``key`` gives the id of a document, empty for none.
+    Raises UsageError when the file cannot be read, or not further.
+    """
+
+    def __init__(
+        self, source: io.RawIOBase, key: Callable[[dict[str, Any]], str], name: str = "the file"
+    ) -> None:
+        self._name = name
+        self._source = io.BufferedReader(source)
+        self._key = key
+        self._stream = self._source
+        if self._source.peek(2)[:2] == b"\x1f\x8b":
+            self._stream = io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=self._source)))
+        self._last = 0
+        start = self._guarded(lambda: self._stream.peek(64)).removeprefix(_BOM).lstrip()
+        self._is_json = start[:1] in (b"{", b"[")
+        self._columns: list[Path] = []
+        self._rows: Iterator[list[str]] = iter(())
+        if not self._is_json:
+            self._guarded(self._read_header)
+        self.whole = any(None in path for path in self._columns)
+
+    @property
+    def position(self) -> int:
+        """How many bytes of the file were read; compressed ones where it is."""
+        return self._source.tell()
+
+    def __iter__(self) -> Iterator[Entry]:
+        entries = self._documents() if self._is_json else self._orders()
+        while (entry := self._guarded(lambda: next(entries, None))) is not None:
+            yield entry
+
+    def _guarded(self, read: Callable[[], Any]) -> Any:
+        try:
+            return read()
+        except (EOFError, OSError, zlib.error) as error:
+            raise UsageError(
+                f"{self._name} cannot be read beyond line {self._last} ({error}); what stands before is taken"
+            ) from None
+
+    def _documents(self) -> Iterator[Entry]:
+        for number in count(1):
+            self._last = number - 1
+            line = self._stream.readline(LONGEST_LINE)
+            if not line:
+                return
+            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+                while line and not line.endswith(b"\n"):
+                    line = self._stream.readline(LONGEST_LINE)
+                yield Entry(number, None, f"is longer than {LONGEST_LINE:,} bytes")
+                continue
+            line = (line.removeprefix(_BOM) if number == 1 else line).strip()
+            if line:
+                yield _document(number, line)
+
+    def _read_header(self) -> None:
+        first = self._stream.peek(64).removeprefix(_BOM).partition(b"\n")[0].decode("utf-8", "replace")
+        delimiter = max(DELIMITERS, key=first.count)
+        text = io.TextIOWrapper(self._stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        self._reader = csv.reader(text, delimiter=delimiter, strict=True)
+        try:
+            header = next(self._reader, [])
+        except csv.Error as error:
+            raise UsageError(f"line 1 is no header of CSV ({error})") from None
+        self._columns = _paths(header)
+
+    def _orders(self) -> Iterator[Entry]:
+        order: _Rows | None = None
+        spoilt, where = "", 0  # the order of a row that cannot be read, and that row's line
+        for line, cells, fault in self._lines():
+            row: dict[Any, Any] = {}
+            for path, cell in zip(self._columns, cells, strict=False):
+                if cell:
+                    _put(row, path, cell, 0)
+            key = self._key(_listed(row))
+            if order is not None and not (self.whole and key in ("", order.key)):
+                yield order.entry()
+                order = None
+            if fault:
+                yield Entry(line, None, fault)
+                if order is not None:
+                    order.spoilt_at = line
+                spoilt, where = key, line
+                continue
+            if order is None:
+                order = _Rows(key, line, where if self.whole and key == spoilt else 0)
+            order.add(self._columns, cells)
+        if order is not None:
+            yield order.entry()
+
+    def _lines(self) -> Iterator[tuple[int, list[str], str]]:
+        """Each row with its line, and what is wrong with it."""
+        while True:
+            line = self._reader.line_num + 1
+            self._last = line - 1
+            fault = ""
+            try:
+                cells = next(self._reader, None)
+            except csv.Error as error:
+                cells, fault = [], f"is not CSV ({error})"
+            if cells is None:
+                return
+            if not cells and not fault:
+                continue
+            if not fault and len(cells) != len(self._columns):
+                fault = f"its cells are {len(cells)}, those of the header {len(self._columns)}"
+            if not fault and not all(cell.isascii() or _is_text(cell) for cell in cells):
+                fault = "is not UTF-8 text"
+            yield line, cells, fault
+
+
+class _Rows:
+    """The rows of one order so far."""
+
+    def __init__(self, key: str, line: int, spoilt_at: int) -> None:
+        self.key = key
+        self.line = line
+        self.spoilt_at = spoilt_at
+        self._count = 0
+        self._body: dict[Any, Any] = {}
+
+    def add(self, columns: list[Path], cells: list[str]) -> None:
+        for path, cell in zip(columns, cells, strict=True):
+            if cell and (self._count == 0 or None in path) and self._count < MOST_ROWS:
+                _put(self._body, path, cell, self._count)
+        self._count += 1
+
+    def entry(self) -> Entry:
+        if self.spoilt_at:
+            reason = f"its order is left out, because line {self.spoilt_at} cannot be read"
+            return Entry(self.line, None, reason)
+        if self._count > MOST_ROWS:
+            return Entry(self.line, None, f"its order has more than {MOST_ROWS} rows")
+        return Entry(self.line, _listed(self._body))
+
+
+def _document(number: int, line: bytes) -> Entry:
+    try:
+        body = exact_json.decode(line)
+    except exact_json.NotJSON:
+        return Entry(number, None, "is not JSON; a file of JSON Lines has one order on each line")
+    if not isinstance(body, dict):
+        return Entry(number, None, "is no JSON object; a file of JSON Lines has one order on each line")
+    return Entry(number, body)
+
+
+def _paths(header: list[str]) -> list[Path]:
+    """The columns' places in the document. Raises UsageError for two that do not go together."""
+    paths: list[Path] = []
+    kinds: dict[Path, str] = {}
+    for name in header:
+        path: list[Step] = []
+        for part in name.strip().split("."):
+            match = _STEP.fullmatch(part)
+            if match is None:
+                raise UsageError(f"column {name!r}: a name is like id, billing.city or lines[].sku")
+            path.append(match["key"])
+            if match["list"]:
+                path.append(int(match["index"]) if match["index"] else None)
+        if path.count(None) > 1:
+            raise UsageError(f"column {name!r}: only one list of a column can have an element in each row")
+        for length in range(1, len(path) + 1):
+            above = tuple(path[:length])
+            following = "end" if length == len(path) else _kind(path[length])
+            if above in kinds and (kinds[above] != following or following == "end"):
+                raise UsageError(f"column {name!r}: another column says something else about the same place")
+            kinds[above] = following
+        paths.append(tuple(path))
+    return paths
+
+
+def _kind(step: Step) -> str:
+    return "key" if isinstance(step, str) else "row" if step is None else "index"
+
+
+def _put(body: dict[Any, Any], path: Path, value: str, row: int) -> None:
+    """Lists are dictionaries by index for as long as they grow."""
+    *above, last = (row if step is None else step for step in path)
+    for step in above:
+        body = body.setdefault(step, {})
+    body[last] = value
+
+
+def _listed(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if any(isinstance(key, int) for key in value):
+        return [_listed(item) for _, item in sorted(value.items())]
+    return {key: _listed(item) for key, item in value.items()}
+
+
+def _is_text(cell: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in cell)

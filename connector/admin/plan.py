@@ -1,0 +1,98 @@
+"""The plan of a backfill: what it would do, found by reading the shop and judging, writing nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import Connection
+
+from connector.admin.status import calls_take, usage_of
+from connector.ingest.source import Shop
+from connector.ingest.transform import Known, judge
+from connector.model.limits import Limits
+from connector.sdk.contract import History, Page
+from connector.state.outbox import acceptance
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """``orders`` found; ``calls`` go to Privy: ``history`` flagged, ``live`` able to write to buyers."""
+
+    store: str
+    since: datetime
+    until: datetime
+    orders: int
+    calls: int
+    history: int
+    live: int
+    known: int
+    skipped: dict[str, int]
+    failed: dict[str, int]
+    takes_seconds: float
+    done_at: datetime
+
+
+async def plan(
+    shop: Shop, limits: Limits, since: datetime, until: datetime, tell: Callable[[int, int | None], None]
+) -> Plan:
+    """Read a shop's past and count; ``tell`` gets (read, total). Raises AuthError, Unavailable."""
+    counts: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    seen: set[str] = set()
+    cursor: str | None = None
+    total: int | None = None
+    more = True
+    while more:
+        page = await shop.adapter.changed(History(since=since, until=until, cursor=cursor))
+        total = page.total if total is None else total
+        for version, is_known in await shop.db.run(_judged, shop, page, shop.clock.now()):
+            if version.ref in seen:
+                continue
+            seen.add(version.ref)
+            if version.state == "skipped":
+                skipped[version.rule] += 1
+            elif version.state == "failed":
+                failed[version.reason] += 1
+            else:
+                counts["known" if is_known else version.lane] += 1
+        cursor, more = page.cursor, page.more
+        tell(len(seen), total)
+        if more:
+            await asyncio.sleep(page.wait)
+    calls = counts["live"] + counts["history"]
+    takes = await shop.db.run(_takes, shop, limits, calls)
+    return Plan(
+        store=shop.name,
+        since=since,
+        until=until,
+        orders=len(seen),
+        calls=calls,
+        history=counts["history"],
+        live=counts["live"],
+        known=counts["known"],
+        skipped=dict(skipped),
+        failed=dict(failed),
+        takes_seconds=takes.total_seconds(),
+        done_at=shop.clock.now() + takes,
+    )
+
+
+def _judged(
+    connection: Connection, shop: Shop, page: Page, now: datetime
+) -> list[tuple[acceptance.Version, bool]]:
+    rows = acceptance.known(connection, shop.name, [document.ref for document in page.documents])
+    judged = []
+    for document in page.documents:
+        row = rows.get(document.ref)
+        known = Known.of(row)
+        version = judge(shop.bench, document, known, feed="plan", fetched_at=now, now=now)
+        judged.append((version, row is not None and row.told_hash == version.hash))
+    return judged
+
+
+def _takes(connection: Connection, shop: Shop, limits: Limits, calls: int) -> timedelta:
+    return calls_take(calls, limits, usage_of(connection, shop.account, shop.clock.steady()))

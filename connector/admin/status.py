@@ -1,0 +1,271 @@
+"""How everything stands, as one read model for the command line and whatever else shows it."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from connector.admin import alerts
+from connector.admin.alerts import Alarm
+from connector.model.limits import Limits
+from connector.runtime.clock import Clock
+from connector.sdk import registry
+from connector.sdk.contract import PushedAdapter
+from connector.settings.models import Settings
+from connector.state import backfills, breakers, cursors, quota, stores
+from connector.state.outbox import acceptance, claims
+from connector.state.outbox.acceptance import OUTBOX
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Why something rests: until when it does (aware UTC), and what a person can do.
+
+    Not ``lasting`` is what mends itself within minutes: a lost packet, a wait that Privy asked for.
+    """
+
+    kind: str
+    lasting: bool
+    message: str
+    since: datetime
+    until: datetime
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """The order that failed last, and why; ``at`` is when its document was fetched (aware UTC)."""
+
+    ref: str
+    number: str
+    reason: str
+    at: datetime
+
+
+class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One store. ``lag_seconds`` is how long ago its shop was last read, or pushed; times are aware UTC.
+
+    ``prevented`` are messages about old orders that only the second guard kept from leaving.
+    """
+
+    name: str
+    platform: str
+    account: str
+    live_from: datetime | None
+    read_at: datetime | None
+    position: datetime | None
+    lag_seconds: float | None
+    waiting_live: int
+    waiting_history: int
+    delivered: int
+    skipped: dict[str, int]
+    failed: int
+    prevented: int
+    last_failure: Failure | None
+    notes: dict[str, int]
+    troubles: list[Trouble]
+    alarms: list[Alarm]
+    light: str
+
+
+class AccountStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One account's budget: what is used in the running windows, and what may still go.
+
+    Of ``day_left``, history leaves ``kept_for_live`` alone.
+    """
+
+    name: str
+    per_minute: int
+    per_day: int
+    minute_used: int
+    day_used: int
+    day_left: int
+    kept_for_live: int
+    limits_seen: dict[str, int]
+    troubles: list[Trouble]
+
+
+class BackfillStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One backfill. ``done_at`` (aware UTC) is when its last call leaves, by the quota."""
+
+    id: int
+    store: str
+    since: datetime
+    until: datetime
+    state: str
+    found: int
+    total: int | None
+    waiting: int
+    delivered: int
+    skipped: int
+    failed: int
+    done_at: datetime | None
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything, at one moment."""
+
+    at: datetime
+    stores: list[StoreStatus]
+    accounts: list[AccountStatus]
+    backfills: list[BackfillStatus]
+
+
+def collect(connection: Connection, settings: Settings, clock: Clock) -> Status:
+    """Read how everything stands, in the caller's transaction."""
+    now, steady = clock.now(), clock.steady()
+    troubles: dict[tuple[str, str], list[Trouble]] = {}
+    for pause in breakers.every(connection):
+        until = now + timedelta(seconds=max(0.0, pause.until - steady))
+        trouble = Trouble(
+            kind=pause.kind, lasting=pause.lasts, message=pause.message, since=pause.since, until=until
+        )
+        scope = "store" if pause.scope == "shop" else pause.scope
+        troubles.setdefault((scope, pause.name), []).append(trouble)
+    return Status(
+        at=now,
+        stores=[
+            _store(connection, settings, name, troubles.get(("store", name), []), now)
+            for name in settings.stores
+        ],
+        accounts=[
+            _account(connection, settings, name, troubles.get(("account", name), []), steady)
+            for name in settings.accounts
+        ],
+        backfills=of_backfills(connection, settings, clock),
+    )
+
+
+def of_backfills(connection: Connection, settings: Settings, clock: Clock) -> list[BackfillStatus]:
+    """How the backfills of configured stores stand."""
+    now, steady = clock.now(), clock.steady()
+    return [
+        _backfill(connection, settings, one, now, steady)
+        for one in backfills.every(connection)
+        if one.store in settings.stores
+    ]
+
+
+def calls_take(calls: int, limits: Limits, use: quota.Usage) -> timedelta:
+    """How long so many calls of history take: minutes within a day's budget, days beyond it."""
+    if calls <= 0:
+        return timedelta()
+    a_day = max(1, limits.per_day_used() - math.ceil(limits.per_day * limits.reserve))
+    today = max(0, min(a_day, a_day - (use.day - use.day_live)))
+    days, rest = 0, calls
+    if calls > today:
+        days, rest = divmod(calls - today - 1, a_day)
+        days, rest = days + 1, rest + 1
+    return timedelta(days=days, minutes=rest / limits.history_per_minute())
+
+
+def usage_of(connection: Connection, account: str, steady: float) -> quota.Usage:
+    """The account's spending, in flight included."""
+    return quota.usage(connection, account, claims.in_flight(connection, account), steady)
+
+
+def _store(
+    connection: Connection, settings: Settings, name: str, troubles: list[Trouble], now: datetime
+) -> StoreStatus:
+    facts = stores.facts(connection, name)
+    feeds = cursors.of_store(connection, name)
+    read_at = min((feed.read_at for feed in feeds), default=None)
+    lag = (now - read_at).total_seconds() if read_at else None
+    sums: dict[str, int] = {"waiting_live": 0, "waiting_history": 0, "delivered": 0, "failed": 0}
+    skipped: dict[str, int] = {}
+    for row in acceptance.counts(connection, name):
+        if row.state == "skipped":
+            skipped[row.rule] = skipped.get(row.rule, 0) + row[-1]
+        else:
+            sums[f"waiting_{row.lane}" if row.state == "waiting" else row.state] += row[-1]
+    notes: dict[str, int] = {}
+    for text, count in connection.execute(
+        select(OUTBOX.c.notes, func.count())
+        .where(OUTBOX.c.store == name, OUTBOX.c.notes != "")
+        .group_by(OUTBOX.c.notes)
+    ):
+        for note in text.split():
+            notes[note] = notes.get(note, 0) + count
+    alarmed = alerts.of_store(connection, name, now)
+    # Orders that are pushed come when there are some: a quiet night is no fault.
+    pushed = issubclass(registry.adapter(settings.stores[name].platform), PushedAdapter)
+    late = not pushed and (lag is None or lag > max(600.0, 5 * settings.stores[name].poll.total_seconds()))
+    light = (
+        "red"
+        if any(one.lasting for one in troubles)
+        else "yellow"
+        if troubles or late or alarmed or sums["failed"]
+        else "green"
+    )
+    return StoreStatus(
+        name=name,
+        platform=settings.stores[name].platform,
+        account=settings.stores[name].account,
+        live_from=facts.live_from if facts else None,
+        read_at=read_at,
+        position=max((feed.position for feed in feeds if feed.position), default=None),
+        lag_seconds=lag,
+        skipped=skipped,
+        prevented=facts.prevented if facts else 0,
+        last_failure=_last_failure(connection, name) if sums["failed"] else None,
+        notes=notes,
+        troubles=troubles,
+        alarms=alarmed,
+        light=light,
+        **sums,
+    )
+
+
+def _last_failure(connection: Connection, store: str) -> Failure | None:
+    row = connection.execute(
+        select(OUTBOX.c.ref, OUTBOX.c.number, OUTBOX.c.reason, OUTBOX.c.fetched_at)
+        .where(OUTBOX.c.store == store, OUTBOX.c.state == "failed")
+        .order_by(OUTBOX.c.fetched_at.desc())
+        .limit(1)
+    ).first()
+    return Failure(ref=row.ref, number=row.number, reason=row.reason, at=row.fetched_at) if row else None
+
+
+def _account(
+    connection: Connection, settings: Settings, name: str, troubles: list[Trouble], steady: float
+) -> AccountStatus:
+    limits = settings.accounts[name].limits
+    use = usage_of(connection, name, steady)
+    left = limits.per_day_used() - use.day
+    if use.day_left_seen is not None:
+        left = min(left, use.day_left_seen)
+    return AccountStatus(
+        name=name,
+        per_minute=limits.per_minute,
+        per_day=limits.per_day,
+        minute_used=use.minute,
+        day_used=use.day,
+        day_left=max(0, left),
+        kept_for_live=min(max(0, left), max(0, math.ceil(limits.per_day * limits.reserve) - use.day_live)),
+        limits_seen=quota.limits_seen(connection, name),
+        troubles=troubles,
+    )
+
+
+def _backfill(
+    connection: Connection, settings: Settings, one: backfills.Backfill, now: datetime, steady: float
+) -> BackfillStatus:
+    progress = backfills.progress(connection, one)
+    account = settings.stores[one.store].account
+    unread = max(0, (one.total or one.found) - one.found) if one.state == "reading" else 0
+    calls = progress.waiting + unread
+    use = usage_of(connection, account, steady)
+    return BackfillStatus(
+        id=one.id,
+        store=one.store,
+        since=one.since,
+        until=one.until,
+        state="done" if one.state == "read" and not progress.waiting else one.state,
+        found=one.found,
+        total=one.total,
+        waiting=progress.waiting,
+        delivered=progress.delivered,
+        skipped=progress.skipped,
+        failed=progress.failed,
+        done_at=now + calls_take(calls, settings.accounts[account].limits, use) if calls else None,
+    )

@@ -1,0 +1,181 @@
+"""``connector check``: a line each, green or red. It places no order in Privy."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+import click
+import msgspec
+from sqlalchemy import Connection
+
+from connector.admin import status
+from connector.cli.context import as_json_option, load, print_json
+from connector.daemon.app import App, numbering_of
+from connector.delivery.dispatcher import Sender
+from connector.ingest import subscriptions
+from connector.ingest.source import Shop
+from connector.model.errors import AuthError, Unavailable
+from connector.state import quota
+from connector.state.outbox import claims
+from connector.web.access import closed
+
+SKEW_SECONDS = 30.0
+COLORS = {"ok": "green", "warning": "yellow", "error": "red"}
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One finding: ``level`` is ok, warning or error."""
+
+    level: str
+    subject: str
+    message: str
+
+
+@click.command()
+@click.option("--offline", is_flag=True, help="Only the configuration; ask neither shops nor Privy.")
+@as_json_option
+@click.pass_obj
+def check(config: Path | None, offline: bool, as_json: bool) -> None:
+    """Test configuration, credentials and the shops' limits. Places no order in Privy.
+
+    A good Privy token is told by the answer to a body that cannot create an order. Exits 1 on any error.
+    """
+    lines = asyncio.run(_check(config, offline))
+    if as_json:
+        print_json(lines)
+    else:
+        for line in lines:
+            mark = click.style(f"{line.level:<8}", fg=COLORS[line.level])
+            click.echo(f"{mark}{line.subject}: {line.message}")
+    sys.exit(1 if any(line.level == "error" for line in lines) else 0)
+
+
+async def _check(config: Path | None, offline: bool) -> list[Line]:
+    loaded = load(config)
+    settings = loaded.settings
+    counts = f"stores: {len(settings.stores)}, accounts: {len(settings.accounts)}"
+    lines = [Line(level="ok", subject="configuration", message=f"{loaded.path} is good: {counts}")]
+    if not settings.stores:
+        message = "there are no stores yet, so there is nothing to do; connector init writes one"
+        lines.append(Line(level="warning", subject="stores", message=message))
+    for name, numbering in numbering_of(settings).items():
+        lines.append(
+            Line(level="ok", subject=f"store {name}", message=f"orders are numbered {numbering.text}")
+        )
+    if why := closed(settings):
+        lines.append(Line(level="warning", subject="page", message=why))
+    if offline:
+        return lines
+    async with App(loaded) as app:
+        for sender in app.senders.values():
+            lines += await _account(app, sender)
+        lines += _known(await app.db.run(status.collect, settings, app.clock))
+        for found in await asyncio.gather(*(_shop(app, shop) for shop in app.shops.values())):
+            lines += found
+    return lines
+
+
+def _known(now: status.Status) -> Iterable[Line]:
+    """What the daemon found out: who rests and why, and what looks wrong though nothing failed."""
+    for store in now.stores:
+        for alarm in (one for one in store.alarms if one.kind != "webhooks"):  # check looks at them itself
+            yield Line(level="error", subject=f"store {store.name}", message=alarm.message)
+    for kind, owners in (("store", now.stores), ("account", now.accounts)):
+        for owner in owners:
+            for trouble in (one for one in owner.troubles if one.lasting):
+                since = f"rests since {trouble.since:%Y-%m-%d %H:%M}Z, is tried again by itself"
+                message = f"{since}: {trouble.message}"
+                yield Line(level="error", subject=f"{kind} {owner.name}", message=message)
+
+
+async def _account(app: App, sender: Sender) -> Iterable[Line]:
+    subject = f"account {sender.account}"
+    lines: list[Line] = []
+    said_at: datetime | None = None
+    tokens = {token: store for store, token in sender.tokens.items()} or {None: ""}
+    for token, store in tokens.items():
+        if not await app.db.run(_afford, sender, app.clock.steady()):
+            message = "the budget of this minute or day is used up, so Privy was not asked; try again later"
+            lines.append(Line(level="warning", subject=subject, message=message))
+            break
+        outcome = await sender.privy.probe(token)
+        now = app.clock.now()
+        said_at = outcome.said_at or said_at
+        if outcome.kind == "refused":
+            what = "Privy takes the token"
+            if token:
+                what += f" and the integration token of store {store}"
+            lines.append(Line(level="ok", subject=subject, message=what))
+        else:
+            where = f"store {store}" if outcome.kind == "store" else subject
+            lines.append(Line(level="error", subject=where, message=outcome.detail))
+    if said_at is not None and abs((now - said_at).total_seconds()) > SKEW_SECONDS:
+        skew = (now - said_at).total_seconds()
+        where = "ahead of" if skew > 0 else "behind"
+        message = f"this machine's clock is {abs(skew):.0f} s {where} Privy's; set it"
+        lines.append(Line(level="error", subject="clock", message=message))
+    for span, limit in (await app.db.run(quota.limits_seen, sender.account)).items():
+        configured = sender.limits.per_minute if span == "minute" else sender.limits.per_day
+        if limit < configured:
+            message = f"quota.per_{span} is {configured}, but Privy allows {limit}; lower it"
+            lines.append(Line(level="warning", subject=subject, message=message))
+    return lines
+
+
+def _afford(connection: Connection, sender: Sender, steady: float) -> bool:
+    """Spend one request before it leaves, if the account's budget has room for it."""
+    account, flying = sender.account, claims.in_flight(connection, sender.account)
+    room = quota.grant(connection, account, sender.limits, flying, steady, sender.pacer).live
+    if room:
+        quota.spend(connection, account, "live", 1, steady)
+    return room > 0
+
+
+async def _shop(app: App, shop: Shop) -> list[Line]:
+    subject = f"store {shop.name}"
+    try:
+        report = await shop.adapter.check()
+    except (AuthError, Unavailable) as error:
+        return [Line(level="error", subject=subject, message=str(error))]
+    lines = [
+        Line(level=one.level, subject=f"{subject}, {one.subject}", message=one.message)
+        for one in report.findings
+    ]
+    if shop.pushed:
+        origin = app.settings.public_url or f"http://{app.settings.listen}"
+        message = f"orders are taken at {origin}/orders/{shop.name}"
+        lines.append(Line(level="ok", subject=subject, message=message))
+    known = shop.facts.identity
+    if known and report.identity and known != report.identity:
+        message = (
+            f"the shop says it is {report.identity}, this store began with {known}; if it moved: "
+            f"connector adopt {shop.name}"
+        )
+        lines.append(Line(level="error", subject=subject, message=message))
+    if shop.facts.live_from < shop.facts.first_seen_at:
+        message = (
+            f"live_from {shop.facts.live_from:%Y-%m-%d %H:%M}Z lies before this program first ran here "
+            f"({shop.facts.first_seen_at:%Y-%m-%d %H:%M}Z): orders in between go out as live and can write "
+            "to their buyers"
+        )
+        lines.append(Line(level="warning", subject=subject, message=message))
+    return lines + await _webhooks(app, shop)
+
+
+async def _webhooks(app: App, shop: Shop) -> list[Line]:
+    """Whether the shop sends what the configuration expects."""
+    if not subscriptions.expected(shop, app.settings):
+        return []
+    subject = f"store {shop.name}, webhooks"
+    address = subscriptions.address_of(shop.name, app.settings)
+    try:
+        wrong = subscriptions.faults(shop, await subscriptions.inspect(shop, address))
+    except (AuthError, Unavailable) as error:
+        return [Line(level="warning", subject=subject, message=f"cannot be looked at: {error}")]
+    if not wrong:
+        return [Line(level="ok", subject=subject, message="the shop sends all that are needed")]
+    return [Line(level="warning", subject=subject, message=message) for message in wrong.values()]

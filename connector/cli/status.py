@@ -1,0 +1,93 @@
+"""``connector status``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from connector.admin import status as model
+from connector.cli.context import as_json_option, print_json, with_app
+from connector.cli.tables import print_table
+from connector.model.durations import ago
+
+
+@click.command()
+@as_json_option
+@click.pass_obj
+def status(config: Path | None, as_json: bool) -> None:
+    """How every store, account and backfill stands."""
+    now = with_app(config, lambda app: app.db.run(model.collect, app.settings, app.clock))
+    print_json(now) if as_json else show(now)
+
+
+def show(now: model.Status) -> None:
+    """The status as tables on stdout."""
+    print_table(
+        "Stores",
+        ["", "store", "read", "read up to", "waiting live", "history", "delivered", "skipped", "failed"],
+        [
+            [
+                one.light,
+                one.name,
+                ago(one.read_at, now.at),
+                f"{one.position:%Y-%m-%d %H:%M:%S}Z" if one.position else "-",
+                str(one.waiting_live),
+                str(one.waiting_history),
+                str(one.delivered),
+                str(sum(one.skipped.values())),
+                str(one.failed),
+            ]
+            for one in now.stores
+        ],
+    )
+    print_table(
+        "Accounts",
+        ["account", "last minute", "last 24 h", "left today"],
+        [
+            [
+                one.name,
+                f"{one.minute_used} of {one.per_minute}",
+                f"{one.day_used} of {one.per_day}",
+                str(one.day_left),
+            ]
+            for one in now.accounts
+        ],
+    )
+    going = [one for one in now.backfills if one.state not in ("done", "cancelled")]
+    if going:
+        print_table(
+            "Backfills",
+            ["store", "since", "found", "waiting", "done"],
+            [
+                [
+                    one.store,
+                    f"{one.since:%Y-%m-%d}",
+                    f"{one.found} of {one.total or 'an unknown number'}",
+                    str(one.waiting),
+                    f"{one.done_at:%Y-%m-%d %H:%M}Z" if one.done_at else "soon",
+                ]
+                for one in going
+            ],
+        )
+    for store in now.stores:
+        for rule, count in sorted(store.skipped.items()):
+            click.echo(f"{store.name}: {count} skipped by rule {rule}")
+        for note, count in sorted(store.notes.items()):
+            click.echo(f"{store.name}: {count} orders with note {note}")
+        for alarm in store.alarms:
+            click.echo(f"{store.name}: {alarm.message}")
+        if store.prevented:
+            click.echo(
+                f"{store.name}: {store.prevented} times a message about an old order was prevented only at "
+                "the last moment; nothing was sent, but please report it"
+            )
+        if store.failed:
+            click.echo(f"{store.name}: {store.failed} failed; see: connector failed list")
+    for kind, owners in (("store", now.stores), ("account", now.accounts)):
+        for owner in owners:
+            for trouble in owner.troubles:
+                click.echo(
+                    f"{kind} {owner.name}: {trouble.kind} since {trouble.since:%Y-%m-%d %H:%M}Z: "
+                    f"{trouble.message}"
+                )

@@ -1,0 +1,209 @@
+"""Builds everything from a configuration, and takes it down again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection
+
+from connector.delivery.dispatcher import BACKOFF_SECONDS, Sender
+from connector.delivery.privy import Privy
+from connector.ingest import subscriptions
+from connector.ingest.renumbering import renumber
+from connector.ingest.source import Shop
+from connector.mapping.mapper import Mapper
+from connector.mapping.order_ids import Numbering, numberings
+from connector.model.errors import ConfigError, Problem, UsageError
+from connector.runtime.clock import Clock
+from connector.runtime.http import Http
+from connector.sdk import registry
+from connector.settings.loader import Loaded
+from connector.settings.models import AccountSettings, Settings
+from connector.state import breakers, inbox, quota, stores
+from connector.state.database import Database
+from connector.state.outbox import claims
+
+
+class App:
+    """The parts of a running connector, as an async context manager."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.settings: Settings = loaded.settings
+        self.path: Path = loaded.path
+        self.clock = Clock()
+        self.http = Http()
+        self.db = Database(self.settings.database)
+        self.on_wake: Callable[[str], None] = lambda account: None
+        self.on_nudge: Callable[[str], None] = lambda store: None
+        self.shops: dict[str, Shop] = {}
+        self.senders: dict[str, Sender] = {}
+
+    async def __aenter__(self) -> Self:
+        if not self.senders:
+            await self.prepare()
+        return self
+
+    async def prepare(self) -> None:
+        """Build shops and senders. Raises ConfigError for a numbering that may not change, and is closed."""
+        try:
+            found = numbering_of(self.settings)
+            facts = await self.db.run(self._register, found)
+        except BaseException:
+            await self.close()
+            raise
+        for name, settings in self.settings.stores.items():
+            adapter = registry.adapter(settings.platform)(
+                url=settings.url,
+                credentials=settings.credentials,
+                options=settings.options,
+                http=self.http.shared(),
+            )
+            self.shops[name] = Shop(
+                name=name,
+                account=settings.account,
+                adapter=adapter,
+                mapper=Mapper(settings.mapping, found[name]),
+                facts=facts[name],
+                db=self.db,
+                clock=self.clock,
+                configured=self.settings.stores.keys(),
+                wake=partial(self.wake, settings.account),
+            )
+        for name, account in self.settings.accounts.items():
+            self.senders[name] = self._sender(name, account, found)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close connections; running transactions are finished first."""
+        await self.http.__aexit__(None, None, None)
+        self.db.close()
+
+    def wake(self, account: str) -> None:
+        """Something of the account may leave now."""
+        self.senders[account].wake.set()
+        self.on_wake(account)
+
+    def shop(self, name: str) -> Shop:
+        """The shop of a configured store; raises UsageError for any other name."""
+        if name not in self.shops:
+            known = ", ".join(sorted(self.shops)) or "none"
+            raise UsageError(f"there is no store {name!r} in {self.path}; configured stores: {known}")
+        return self.shops[name]
+
+    async def recover(self) -> None:
+        """After taking the daemon's lock: settle what an earlier process left in flight."""
+
+        def work(connection: Connection) -> None:
+            steady, now = self.clock.steady(), self.clock.now()
+            renumber(connection, self.shops.values(), now, steady)
+            for account in self.senders:
+                quota.recover(connection, account, steady)
+                claims.recover(connection, account, now=now, steady=steady, longest=BACKOFF_SECONDS[1])
+            breakers.probe_now(connection, steady)
+            inbox.recover(connection, steady)
+            watched = [
+                name for name, shop in self.shops.items() if subscriptions.expected(shop, self.settings)
+            ]
+            subscriptions.drop_others(connection, watched)
+
+        await self.db.run(work)
+
+    def _register(self, connection: Connection, found: dict[str, Numbering]) -> dict[str, stores.StoreFacts]:
+        """Remember the stores; refuse a configuration that would make known orders new ones to Privy."""
+        now = self.clock.now()
+        problems: list[Problem] = []
+        for name, settings in self.settings.stores.items():
+            known = stores.facts(connection, name)
+            if known is None or known.numbering is None:
+                continue
+            changes = (
+                ("mapping.order_id", "numbered", known.numbering, found[name].text),
+                ("account", "delivered to account", known.account, settings.account),
+                ("platform", "read from platform", known.platform, settings.platform),
+            )
+            problems += [
+                Problem(
+                    str(self.path),
+                    f"stores.{name}.{key}",
+                    f"the store's orders went out {how} {before!r}; with {after!r} Privy would take each for "
+                    "a new order and could write to its buyer. Set it back, or use another store name",
+                )
+                for key, how, before, after in changes
+                if before != after
+            ]
+            privy = self.settings.accounts[settings.account].base_url
+            if known.account == settings.account and known.base_url != privy:
+                problems.append(
+                    Problem(
+                        str(self.path),
+                        f"accounts.{settings.account}.base_url",
+                        f"the orders of store {name} went out to Privy at {known.base_url}; the one at "
+                        f"{privy} knows none of them: they would not be sent there, and the next change of "
+                        "one could write to its buyer as if it were new. Set it back, or begin with another "
+                        "database",
+                    )
+                )
+        if problems:
+            raise ConfigError(problems)
+        return {
+            name: stores.register(
+                connection,
+                name=name,
+                platform=settings.platform,
+                account=settings.account,
+                base_url=self.settings.accounts[settings.account].base_url,
+                live_from=settings.live_from,
+                now=now,
+            )
+            for name, settings in self.settings.stores.items()
+        }
+
+    def _sender(self, name: str, account: AccountSettings, found: dict[str, Numbering]) -> Sender:
+        own = {key: store for key, store in self.settings.stores.items() if store.account == name}
+        return Sender(
+            account=name,
+            privy=Privy(
+                http=self.http,
+                clock=self.clock,
+                base_url=account.base_url,
+                token=account.token.get_secret_value() if account.token else None,
+                client=(account.oauth.client_id, account.oauth.client_secret.get_secret_value())
+                if account.oauth
+                else None,
+            ),
+            limits=account.limits,
+            rules={
+                key: claims.SendingRules(
+                    live_from=self.shops[key].facts.live_from,
+                    live_window=store.live_window,
+                    historical_updates=store.historical_updates,
+                    numbering=found[key].text,
+                )
+                for key, store in own.items()
+            },
+            tokens={
+                key: store.integration_token.get_secret_value() if store.integration_token else None
+                for key, store in own.items()
+            },
+            verified=lambda key: self.shops[key].verified,
+            db=self.db,
+            clock=self.clock,
+        )
+
+
+def numbering_of(settings: Settings) -> dict[str, Numbering]:
+    """How each store's orders are numbered, given the stores that share its account."""
+    return numberings(
+        store.mapping.order_id.claim(
+            store=name, account=store.account, ids=registry.adapter(store.platform).traits.ids
+        )
+        for name, store in settings.stores.items()
+    )

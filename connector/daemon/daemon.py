@@ -1,0 +1,138 @@
+"""The long-running process: one App after another (a reload builds a new one) until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from typing import Protocol
+
+import structlog
+
+from connector.daemon.app import App
+from connector.daemon.scheduler import Timetable
+from connector.model.errors import ConnectorError
+from connector.runtime import log as logs
+from connector.settings.loader import Loaded
+from connector.state.daemon_lock import daemon_lock
+
+log = structlog.get_logger()
+
+STOP_SECONDS = 8.0  # what is in flight gets this long; the whole stop stays under ten seconds
+
+
+class Front(Protocol):
+    """What listens for the daemon: webhooks, pages, health."""
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+
+    def use(self, app: App) -> None:
+        """Answer from this App from now on: after a reload."""
+
+    async def close(self) -> None:
+        """Take no more requests; wait until what is under way is answered."""
+
+
+class Daemon:
+    """``load`` reads the configuration anew for each reload; ``stop`` may be set by anybody.
+
+    ``front`` begins to listen; a backfill that does the daemon's work for a while has none.
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        load: Callable[[], Loaded],
+        front: Callable[[App], AbstractAsyncContextManager[Front]] | None = None,
+    ) -> None:
+        self._loaded = loaded
+        self._load = load
+        self._front = front
+        self.stop = asyncio.Event()
+        self.started = asyncio.Event()
+        self._reload = asyncio.Event()
+
+    @contextmanager
+    def listening_to_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT stop, SIGHUP reloads; afterwards the process only ends, and hears none of them.
+
+        With asyncio's own handlers one that comes while its loop is closed would end in a traceback.
+        """
+        loop = asyncio.get_running_loop()
+        heard = {signal.SIGTERM: self.stop, signal.SIGINT: self.stop, signal.SIGHUP: self._reload}
+        for number, event in heard.items():
+            signal.signal(number, lambda *_, event=event: loop.call_soon_threadsafe(event.set))
+        try:
+            yield
+        finally:
+            for number in heard:
+                signal.signal(number, signal.SIG_IGN)
+
+    async def run(self) -> None:
+        """Work until stopped. Raises ConfigError, StateError and UsageError when it cannot start."""
+        app = App(self._loaded)
+        async with AsyncExitStack() as owned:
+            try:
+                owned.enter_context(daemon_lock(app.db.engine, app.db.path))
+                await app.prepare()
+                front = await owned.enter_async_context(self._front(app)) if self._front else None
+            except ConnectorError:
+                await app.close()
+                raise
+            owned.callback(log.info, "daemon.stopped")
+            current: App | None = app
+            while current is not None:
+                current = await self._serve(current, front)
+
+    async def _serve(self, app: App, front: Front | None) -> App | None:
+        """Run one App; returns the next one after a reload."""
+        async with app:
+            await app.recover()
+            timetable = Timetable(app)
+            timetable.start()
+            where = {"listen": front.url} if front else {}
+            # A page of orders makes thousands of objects, and none of them in a circle.
+            gc.set_threshold(10_000)
+            gc.freeze()  # what was loaded by now stays; the collector need not walk it
+            log.info("daemon.started", stores=len(app.shops), accounts=len(app.senders), **where)
+            self.started.set()
+            following: App | None = None
+            while not self.stop.is_set() and following is None:
+                await _first(self.stop, self._reload)
+                if self._reload.is_set() and not self.stop.is_set():
+                    self._reload.clear()
+                    following = await self._reloaded(app)
+            if following is None:
+                app.db.hurry()
+            if front is not None and following is not None:
+                front.use(following)
+            closing = [front.close()] if front is not None and following is None else []
+            await asyncio.gather(timetable.stop(STOP_SECONDS), *closing)
+        return following
+
+    async def _reloaded(self, current: App) -> App | None:
+        try:
+            loaded = self._load()
+            for setting in ("database", "listen"):
+                if getattr(loaded.settings, setting) != getattr(current.settings, setting):
+                    log.error("daemon.reload_refused", error=f"{setting}: needs a restart to change")
+                    return None
+            logs.learn(*loaded.secrets)
+            following = App(loaded)
+            await following.prepare()
+        except ConnectorError as error:
+            log.error("daemon.reload_refused", error=str(error))
+            return None
+        log.info("daemon.reloaded")
+        return following
+
+
+async def _first(*events: asyncio.Event) -> None:
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()

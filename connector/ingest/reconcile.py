@@ -1,0 +1,161 @@
+"""Reading a shop again, so that what was missed or changed silently is made good, and the sum can be shown.
+
+On several platforms the order's own change time does not move when it is paid, shipped or refunded, and
+webhooks and late indexes miss things. An order that stands as it was costs Privy no call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from connector.ingest.identity import verify
+from connector.ingest.poll import as_of, look, rest, take
+from connector.ingest.source import Shop
+from connector.sdk.contract import History, Page
+from connector.state.outbox import acceptance
+from connector.state.outbox.acceptance import OUTBOX
+
+
+class Sum(msgspec.Struct, frozen=True, kw_only=True):
+    """The proof: ``listed`` orders at the shop are in exactly one state each, ``missing`` in none.
+
+    ``brought_in`` were new or changed. ``gone`` are known here but no longer listed by the shop in the span.
+    """
+
+    store: str
+    since: datetime
+    until: datetime
+    listed: int
+    brought_in: int
+    delivered: int
+    waiting: int
+    skipped: dict[str, int]
+    failed: int
+    gone: int
+    missing: int
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the shop's orders are all accounted for."""
+        return self.missing == 0 and self.listed == (
+            self.delivered + self.waiting + sum(self.skipped.values()) + self.failed
+        )
+
+
+async def reconcile(shop: Shop, since: datetime, until: datetime, *, pace: float = 0.0) -> Sum:
+    """Read every order placed in the span, take what is new or different, and count.
+
+    ``pace`` is the pause in seconds between requests to the shop. Raises AuthError and Unavailable; what
+    was read until then is kept.
+    """
+    async with shop.rereading:
+        return await _reconcile(shop, since, until, pace)
+
+
+async def look_at_open(shop: Shop, since: datetime, requests: int, *, pace: float = 0.0) -> int:
+    """Fetch orders again that are not yet in an end state, the longest unseen first.
+
+    As many as the shop gives for so many requests. ``pace`` is the pause in seconds between them. Returns
+    how many orders were looked at. Raises AuthError and Unavailable.
+    """
+    async with shop.rereading:
+        refs = await shop.db.run(_open, shop.name, since, requests * shop.adapter.batch)
+        await look(shop, refs, "reconcile", pace=pace)
+    return len(refs)
+
+
+async def _reconcile(shop: Shop, since: datetime, until: datetime, pace: float) -> Sum:
+    listed: set[str] = set()
+    brought_in = 0
+    cursor: str | None = None
+    more = True
+    while more:
+        async with shop.lock:
+            await verify(shop)
+            sent, fetched_at = shop.adapter.http.sent, shop.clock.now()
+            page = await shop.page(History(since=since, until=until, cursor=cursor))
+            taken = await shop.db.run(_take, shop, page, as_of(page, fetched_at))
+        shop.took(taken)
+        brought_in += len(taken.changed)
+        listed.update(document.ref for document in page.documents)
+        cursor, more = page.cursor, page.more
+        await rest(shop, sent, pace, page.wait)
+    gone = await shop.db.run(_unlisted, shop.name, since, until, listed)
+    await look(shop, gone, "reconcile", pace=pace)
+    return await shop.db.run(_sum, shop.name, since, until, listed, brought_in, len(gone))
+
+
+def _take(connection: Connection, shop: Shop, page: Page, fetched_at: datetime) -> acceptance.Accepted:
+    now, steady = shop.clock.now(), shop.clock.steady()
+    return take(connection, shop, page.documents, "reconcile", fetched_at, now, steady)
+
+
+def _unlisted(
+    connection: Connection, store: str, since: datetime, until: datetime, listed: set[str]
+) -> list[str]:
+    """Orders that Privy was told of and that the shop did not list: trashed, deleted or moved in time."""
+    rows = connection.execute(
+        select(OUTBOX.c.ref).where(
+            OUTBOX.c.store == store,
+            OUTBOX.c.placed_at >= since,
+            OUTBOX.c.placed_at < until,
+            OUTBOX.c.told_hash.is_not(None) | OUTBOX.c.maybe,
+            OUTBOX.c.settled.is_(False),
+        )
+    )
+    return [row.ref for row in rows if row.ref not in listed]
+
+
+def _open(connection: Connection, store: str, since: datetime, most: int) -> Sequence[str]:
+    rows = connection.execute(
+        select(OUTBOX.c.ref)
+        .where(
+            OUTBOX.c.store == store,
+            OUTBOX.c.state == "delivered",
+            OUTBOX.c.settled.is_(False),
+            OUTBOX.c.placed_at >= since,
+        )
+        .order_by(OUTBOX.c.looked_at.nulls_first(), OUTBOX.c.placed_at.desc())
+        .limit(most)
+    )
+    return [row.ref for row in rows]
+
+
+def _sum(
+    connection: Connection,
+    store: str,
+    since: datetime,
+    until: datetime,
+    listed: set[str],
+    brought_in: int,
+    gone: int,
+) -> Sum:
+    states: dict[str, int] = dict.fromkeys(acceptance.STATES, 0)
+    skipped: dict[str, int] = {}
+    known: set[str] = set()
+    for ref, state, rule in connection.execute(
+        select(OUTBOX.c.ref, OUTBOX.c.state, OUTBOX.c.rule).where(OUTBOX.c.store == store)
+    ):
+        if ref not in listed:
+            continue
+        known.add(ref)
+        states[state] += 1
+        if state == "skipped":
+            skipped[rule] = skipped.get(rule, 0) + 1
+    return Sum(
+        store=store,
+        since=since,
+        until=until,
+        listed=len(listed),
+        brought_in=brought_in,
+        delivered=states["delivered"],
+        waiting=states["waiting"],
+        skipped=skipped,
+        failed=states["failed"],
+        gone=gone,
+        missing=len(listed - known),
+    )

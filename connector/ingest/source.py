@@ -1,0 +1,101 @@
+"""One store as the units of work use it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.ingest.transform import Bench
+from connector.mapping.mapper import Mapper
+from connector.model.errors import AuthError, Unavailable, UsageError
+from connector.runtime import instruments
+from connector.runtime.clock import Clock
+from connector.sdk.contract import Adapter, History, Page, Poll, PushedAdapter
+from connector.state.database import Database
+from connector.state.outbox import acceptance
+from connector.state.stores import StoreFacts
+
+
+@dataclass(kw_only=True)
+class Shop:
+    """``wake`` is called when something new waits to be sent; ``lock`` keeps readings of the shop apart.
+
+    ``configured`` are the names of all stores of the configuration.
+    ``rereading`` keeps two readings again apart, so that together they keep the pace that each keeps.
+    """
+
+    name: str
+    account: str
+    adapter: Adapter[Any, Any]
+    mapper: Mapper
+    facts: StoreFacts
+    db: Database
+    clock: Clock
+    configured: Collection[str] = ()
+    wake: Callable[[], None] = lambda: None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    rereading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    verified_at: float | None = None
+    read_once: bool = False
+
+    @property
+    def pushed(self) -> bool:
+        """Whether its orders come by themselves and nobody can be asked for them."""
+        return isinstance(self.adapter, PushedAdapter)
+
+    @property
+    def verified(self) -> bool:
+        """Whether orders that wait may be sent; always where they are pushed and there is no shop to ask.
+
+        This must be the shop that the store began with. And it must have been read since the program
+        started: what waits may be older than what Privy was told, in a copy of the database put back.
+        """
+        return self.pushed or (self.verified_at is not None and self.read_once)
+
+    async def page(self, read: Poll | History) -> Page:
+        """One page of what the shop has. Raises AuthError and Unavailable."""
+        with instruments.SHOP_SECONDS.labels(self.facts.platform).time():
+            return await self.adapter.changed(read)
+
+    def took(self, taken: acceptance.Accepted) -> None:
+        """Once the transaction is committed: count what came in, and wake delivery when something waits."""
+        instruments.seen(self.name, ((one.outcome, one.lane, one.rule) for one in taken.results))
+        if taken.waiting:
+            self.wake()
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """What the shop answers to a command's question names the store; the URL alone may not tell it."""
+        try:
+            yield
+        except AuthError as error:
+            raise AuthError(f"store {self.name}: {error}; correct its credentials") from None
+        except Unavailable as error:
+            raise Unavailable(f"store {self.name}: {error}") from None
+
+    @property
+    def bench(self) -> Bench:
+        return Bench(adapter=self.adapter, mapper=self.mapper, facts=self.facts)
+
+
+def must_be_readable(shop: Shop) -> None:
+    """Raise UsageError for a store whose orders are pushed, in a command that reads the shop."""
+    if shop.pushed:
+        raise UsageError(
+            f"store {shop.name}: its orders are pushed, so there is no shop that could be read. What was "
+            f"missed is brought in from a file: connector import {shop.name} FILE"
+        )
+
+
+def all_readable(shops: Iterable[Shop]) -> list[Shop]:
+    """Those whose shop can be read. Raises UsageError when there is none."""
+    found = [shop for shop in shops if not shop.pushed]
+    if not found:
+        raise UsageError(
+            "no store of the configuration has a shop that can be read; "
+            "pushed orders are brought in from a file: connector import STORE FILE"
+        )
+    return found

@@ -1,0 +1,124 @@
+"""What is to be done about one document: the pure rules in their order, and a version for the outbox."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy import Row
+
+from connector.mapping.mapper import Mapped, Mapper
+from connector.model import payload
+from connector.model.errors import BadOrder
+from connector.model.order import Document, Order, deleted
+from connector.runtime import exact_json
+from connector.sdk.contract import Adapter
+from connector.state.outbox.acceptance import Version
+from connector.state.stores import StoreFacts
+
+log = structlog.get_logger()
+
+
+class Bench(msgspec.Struct, frozen=True, kw_only=True):
+    """What judging a store's documents needs."""
+
+    adapter: Adapter[Any, Any]
+    mapper: Mapper
+    facts: StoreFacts
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What the outbox knows of an order already: whether Privy may hold it, and which addresses."""
+
+    told: bool = False
+    addresses: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, row: Row[Any] | None) -> Known:
+        """From the order's row in the outbox, or None when it was never seen."""
+        if row is None:
+            return cls()
+        return cls(bool(row.told_hash or row.maybe), tuple(row.told_addresses.split()))
+
+
+def judge(
+    bench: Bench,
+    document: Document,
+    known: Known,
+    *,
+    feed: str,
+    fetched_at: datetime,
+    now: datetime,
+    gone: bool = False,
+) -> Version:
+    """Parse, map and choose the lane. Never raises for a document's fault: that becomes a failed version.
+
+    ``gone`` says that the shop no longer has the order and the document is the last one known.
+    """
+    version = Version(
+        ref=document.ref, feed=feed, state="failed", changed_at=document.changed_at, fetched_at=fetched_at
+    )
+    try:
+        order = bench.adapter.parse(document)
+        if gone:
+            order = deleted(order)
+        version = msgspec.structs.replace(
+            version, number=order.number, placed_at=order.placed_at, settled=order.settled
+        )
+        mapped = bench.mapper.map(order, document.body, told=known.told)
+    except BadOrder as error:
+        return msgspec.structs.replace(version, reason=str(error))
+    except Exception as error:
+        # A fault of ours must cost one order, not the page; the traceback holds no order data.
+        frames = _frames(error)
+        log.error(
+            "order.fault", store=bench.facts.name, ref=document.ref, fault=type(error).__name__, at=frames
+        )
+        reason = (
+            f"internal fault ({type(error).__name__} at {frames[-1] if frames else '?'}); please report it"
+        )
+        return msgspec.structs.replace(version, reason=reason)
+    notes = " ".join(str(note).replace(" ", "_") for note in mapped.notes)
+    if not isinstance(mapped, Mapped):
+        return msgspec.structs.replace(
+            version, state="skipped", rule=mapped.rule, reason=mapped.reason, notes=notes
+        )
+    body_model = payload.clearing(mapped.payload, known.addresses)
+    body = exact_json.encode(body_model)
+    due_since = _due_since(order, bench.facts, now)
+    return msgspec.structs.replace(
+        version,
+        state="waiting",
+        notes=notes,
+        lane="history" if order.placed_at < bench.facts.live_from else "live",
+        order_id=body_model.order_id,
+        body=body,
+        hash=payload.fingerprint(body),
+        due_since=due_since,
+        financial_status=body_model.financial_status or None,
+        fulfillment_status=body_model.fulfillment_status or None,
+        addresses=" ".join(payload.told_addresses(body_model)),
+    )
+
+
+def _due_since(order: Order, facts: StoreFacts, now: datetime) -> datetime:
+    """When the order could first have been delivered, for the late rule.
+
+    After the store was first seen every change is this program's to deliver, so the shop's change time
+    counts: an order that came in late because of any outage is late. What lies before (a configured
+    ``live_from`` in the past) could not be delivered by anybody, so its time starts now.
+    """
+    ready = min(max(order.placed_at, order.changed_at), now)
+    return ready if ready >= facts.first_seen_at else now
+
+
+def _frames(error: Exception) -> list[str]:
+    frames: list[str] = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return frames[-4:]

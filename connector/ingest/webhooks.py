@@ -1,0 +1,177 @@
+"""Doing what webhooks asked for, a store's inbox at a time: fetch orders afresh, erase buyers' data.
+
+A webhook is a nudge: its order is fetched from the shop, so forged, repeated or disordered bodies cannot
+matter. The shop is fetched from at a bounded pace, with room for a burst.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import Connection, bindparam, delete, exists
+
+from connector.ingest import erasure
+from connector.ingest.poll import failed, look
+from connector.ingest.source import Shop
+from connector.model.errors import AuthError, StateError, Unavailable
+from connector.state import audit, breakers, inbox
+from connector.state.inbox import CONTACT, EVERYTHING, INBOX, LOOK, ORDER, SCRUB, Errand
+from connector.state.outbox import acceptance
+from connector.state.outbox.acceptance import OUTBOX
+
+log = structlog.get_logger()
+
+BURST = 10  # fetches that may follow each other at once
+UNKNOWN_SECONDS = (2.0, 10.0, 60.0, 600.0)  # a new order can be visible later than its webhook comes
+FAULT_SECONDS = (5.0, 600.0)  # first and longest wait after a fault of the shop
+GIVE_UP = timedelta(days=1)  # poll and reconcile have found the order long since
+SCRUB_SECONDS = 60.0  # the wait while another process reads the database
+PAGE = 100  # documents searched in one transaction
+WHO = "because the shop asked for it"
+
+# All at once: a bulk edit at the shop is thousands of webhooks, and a poll reads their orders by the page.
+_DROP_READ = delete(INBOX).where(
+    INBOX.c.store == bindparam("its_store"),
+    INBOX.c.kind == LOOK,
+    exists().where(
+        OUTBOX.c.store == INBOX.c.store,
+        OUTBOX.c.ref == INBOX.c.subject,
+        OUTBOX.c.fetched_at > INBOX.c.came_at,
+    ),
+)
+
+
+class Errands:
+    """One store's inbox at work. ``per_minute`` is how many orders may be fetched from its shop a minute."""
+
+    def __init__(self, shop: Shop, per_minute: int) -> None:
+        self._shop = shop
+        self._each = 60.0 / per_minute
+        self._burst = min(BURST, per_minute)
+        self._spent_until = 0.0
+        self._rests_until = 0.0
+        self._strikes = 0
+
+    async def run(self, stopping: asyncio.Event) -> float | None:
+        """Do what is due. Returns in how many seconds something is due again, None when nothing is left."""
+        shop = self._shop
+        while not stopping.is_set():
+            steady = shop.clock.steady()
+            errand, free_at = await shop.db.run(_next, shop.name, steady)
+            if errand is None:
+                return None if free_at is None else max(free_at - steady, 0.0)
+            if errand.kind != LOOK:
+                await self._erase(errand)
+                continue
+            wait = max(free_at or 0.0, self._rests_until, self._free_at()) - steady
+            if wait > 0:
+                return wait
+            await self._look(errand)
+        return 0.0
+
+    def _free_at(self) -> float:
+        """The steady time at which another fetch is within the pace."""
+        return self._spent_until - (self._burst - 1) * self._each
+
+    async def _look(self, errand: Errand) -> None:
+        shop = self._shop
+        steady = shop.clock.steady()
+        self._spent_until = max(self._spent_until, steady) + self._each
+        try:
+            unknown = await look(shop, [errand.subject], "webhook")
+        except (AuthError, Unavailable) as error:
+            await self._fault(errand, error)
+            return
+        self._strikes = 0
+        if not unknown:
+            await shop.db.run(inbox.settle, errand)
+        elif errand.tries < len(UNKNOWN_SECONDS):
+            await shop.db.run(inbox.later, errand, steady + UNKNOWN_SECONDS[errand.tries])
+        else:
+            tries = errand.tries + 1
+            detail = (
+                f"a webhook named this order, but the shop does not know it; given up after {tries} looks"
+            )
+            await shop.db.run(_give_up, shop, errand, "unknown", detail)
+
+    async def _fault(self, errand: Errand, error: AuthError | Unavailable) -> None:
+        """The shop rests; what it asked for itself, or refused credentials, make everything of it rest."""
+        shop = self._shop
+        steady = shop.clock.steady()
+        if isinstance(error, AuthError) or error.retry_after is not None:
+            await failed(shop, error)
+        if shop.clock.now() - errand.came_at > GIVE_UP:
+            detail = f"a webhook named this order, but it could not be fetched for a day: {error}"
+            await shop.db.run(_give_up, shop, errand, "unreachable", detail)
+            return
+        self._rests_until = steady + _wait(self._strikes)
+        self._strikes += 1
+        # One order at which the shop always fails must not keep the others waiting, so it goes back furthest.
+        await shop.db.run(inbox.later, errand, max(self._rests_until, steady + _wait(errand.tries)))
+        log.warning("webhook.waits", store=shop.name, ref=errand.subject, error=str(error))
+
+    async def _erase(self, errand: Errand) -> None:
+        """Rows first, in one transaction with what remembers that their bytes must go too; then the bytes."""
+        shop = self._shop
+        if errand.kind != SCRUB:
+            refs: list[str] | None = [errand.subject] if errand.kind == ORDER else None
+            if errand.kind == CONTACT:
+                refs = await self._orders_of(errand.subject)
+            await shop.db.run(_purge, shop, errand, refs)
+            log.info("buyer.forgotten", store=shop.name, what=errand.kind)
+            return
+        try:
+            await shop.db.scrub()
+        except StateError as error:
+            log.warning("database.scrub_waits", error=str(error))
+            await shop.db.run(inbox.later, errand, shop.clock.steady() + SCRUB_SECONDS)
+        else:
+            await shop.db.run(inbox.settle, errand)
+
+    async def _orders_of(self, contact: str) -> list[str]:
+        """Page by page: a long search in one transaction would keep everybody else from the database."""
+        found: list[str] = []
+        after: str | None = ""
+        while after is not None:
+            refs, after = await self._shop.db.run(erasure.search, self._shop, contact, after, PAGE)
+            found += refs
+        return found
+
+
+def _wait(failures: int) -> float:
+    """Seconds after a fault that had so many before it."""
+    first, longest = FAULT_SECONDS
+    return min(first * 2.0 ** min(failures, 20), longest) * random.uniform(0.8, 1.0)
+
+
+def _next(connection: Connection, store: str, steady: float) -> tuple[Errand | None, float | None]:
+    """The next errand, and the steady time from which it, or if there is none the one after, may be done.
+
+    An order that was read after its newest webhook came, by a poll for instance, needs no fetch any more.
+    """
+    pause = breakers.get(connection, "shop", store)
+    rests_until = pause.until if pause is not None and pause.rests(steady) else None
+    errand = inbox.due(connection, store, steady)
+    if errand is not None and errand.kind == LOOK:
+        row = acceptance.known(connection, store, [errand.subject]).get(errand.subject)
+        if row is not None and row.fetched_at > errand.came_at:
+            connection.execute(_DROP_READ, {"its_store": store})
+            errand = inbox.due(connection, store, steady)
+    if errand is None:
+        return None, inbox.next_at(connection, store)
+    return errand, rests_until if errand.kind == LOOK else None
+
+
+def _give_up(connection: Connection, shop: Shop, errand: Errand, outcome: str, detail: str) -> None:
+    inbox.settle(connection, errand)
+    event = audit.Event(shop.clock.now(), shop.name, errand.subject, "note", outcome, detail)
+    audit.write(connection, [event])
+
+
+def _purge(connection: Connection, shop: Shop, errand: Errand, refs: list[str] | None) -> None:
+    assert refs is not None or errand.kind == EVERYTHING
+    erasure.purge(connection, shop, refs, WHO)
+    inbox.replace(connection, errand, SCRUB, now=shop.clock.now(), steady=shop.clock.steady())

@@ -1,0 +1,92 @@
+"""Clean text, country codes and state codes. Privy stores addresses verbatim, so they are put right here."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+import pycountry
+
+from connector.model.order import Address
+
+# Everyday names and codes that ISO 3166 does not know; XK is in use for Kosovo, though not assigned by ISO.
+_ALIASES = {
+    "UK": "GB",
+    "ENGLAND": "GB",
+    "GREAT BRITAIN": "GB",
+    "NORTHERN IRELAND": "GB",
+    "SCOTLAND": "GB",
+    "WALES": "GB",
+    "IVORY COAST": "CI",
+    "KOSOVO": "XK",
+    "MACEDONIA": "MK",
+    "RUSSIA": "RU",
+    "THE NETHERLANDS": "NL",
+    "TURKEY": "TR",
+}
+_EMPTY = Address()
+
+
+def printable(text: str) -> str:
+    """The text without control characters and broken Unicode, trimmed; inner spaces stay as they are."""
+    if not text.isprintable():
+        text = "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cs"))
+    return text.strip()
+
+
+def one_line(text: str) -> str:
+    """The text with each run of white space made one space, without control characters."""
+    if text.isprintable() and "  " not in text:  # nearly every one; a space is the only printable white space
+        return text.strip()
+    return printable(" ".join(text.split()))
+
+
+@lru_cache(maxsize=512)
+def country_code(text: str) -> str:
+    """The ISO 3166 alpha-2 code for a code (two or three letters) or an English name; empty if unknown.
+
+    Two letters are taken as they are, so that user-assigned codes pass.
+    """
+    name = one_line(text).upper()
+    if name in _ALIASES:
+        return _ALIASES[name]
+    if len(name) == 2 and name.isascii() and name.isalpha():
+        return name
+    try:
+        return str(pycountry.countries.lookup(name).alpha_2)
+    except LookupError:
+        return ""
+
+
+def state_code(text: str, country: str) -> str:
+    """The shop's own code of the state without its country: ``BE`` for ``DE-BE``, ``13`` for ``JP13``.
+
+    Codes are upper case; a state's name stays a name, it is never guessed into a code.
+    """
+    state = one_line(text)
+    if not (state.isascii() and len(state) <= 6):
+        return state
+    code = state.upper()
+    rest = code.removeprefix(country) if country else code
+    if rest != code and (rest.startswith("-") or rest.isdigit()):
+        return rest.removeprefix("-") or code
+    return code if len(code) <= 3 else state
+
+
+def clean(address: Address) -> Address:
+    """The address with clean text and codes. A country that is not recognised is left out."""
+    if address == _EMPTY:
+        return _EMPTY
+    country = country_code(address.country_code) if address.country_code else ""
+    return Address(
+        first_name=one_line(address.first_name),
+        last_name=one_line(address.last_name),
+        company=one_line(address.company),
+        address1=one_line(address.address1),
+        address2=one_line(address.address2),
+        city=one_line(address.city),
+        state_code=state_code(address.state_code, country),
+        country_code=country,
+        postal_code=one_line(address.postal_code),
+        phone=one_line(address.phone),
+    )

@@ -1,0 +1,272 @@
+"""An order and a store's choices become a payload that remembers where each field came from.
+
+Precedence, field by field: what the order proves beyond any wording (firm statuses), the store's expression
+(``mapping.fields``; null leaves the field out), the store's status table, the adapter, the store's default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from connector.mapping import addresses, values
+from connector.mapping.addresses import country_code, printable
+from connector.mapping.order_ids import Numbering
+from connector.mapping.phones import e164
+from connector.mapping.settings import BUILT_IN_RULES, NO_CONTACT, NOT_PLACED, TEST_ORDER, MappingSettings
+from connector.mapping.warnings import Note, NoteKind
+from connector.model.errors import BadOrder
+from connector.model.order import Address, Consent, FinancialStatus, FulfillmentStatus, Order, Phone, Status
+from connector.model.payload import Payload
+from connector.sdk.expressions import Expression, ExpressionError
+
+S = TypeVar("S", FinancialStatus, FulfillmentStatus)
+
+_LONGEST_WORD = 64
+_NO_ADDRESS = Address()
+
+
+class Mapped(msgspec.Struct, frozen=True):
+    """The payload, and in words where each of its fields came from."""
+
+    payload: Payload
+    origins: Mapping[str, str]
+    notes: tuple[Note, ...] = ()
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """The order is not sent, by the named rule."""
+
+    rule: str
+    reason: str
+    notes: tuple[Note, ...] = ()
+
+
+class Mapper:
+    """The mapping of one store, prepared once."""
+
+    def __init__(self, settings: MappingSettings, numbering: Numbering) -> None:
+        self.settings = settings
+        self.defaults = {name: values.convert(name, value) for name, value in settings.defaults.items()}
+        self._numbering = numbering
+        self._id = Expression(settings.order_id.from_) if settings.order_id.from_ else None
+        self._fields = {name: Expression(text) for name, text in settings.fields.items()}
+        self._rules = {name: Expression(text) for name, text in settings.skip.items() if text is not False}
+        self._own_rules = [rule for rule in self._rules if rule not in BUILT_IN_RULES]
+        source = f"mapping.order_id.from: {settings.order_id.from_}" if self._id else "the platform's id"
+        self._origins = {
+            "order_id": f"{source}, numbered {numbering.text}",
+            "total_items": "sum of the quantities",
+        }
+
+    def map(self, order: Order, body: Mapping[str, Any], *, told: bool = False) -> Mapped | Skipped:
+        """The payload of the order, or the rule that skips it. ``body`` is the platform's document.
+
+        ``told`` says that Privy has the order: then it is sent though it is no longer placed (cancelled,
+        deleted). Raises BadOrder naming the field.
+        """
+        skipped = self._skipped(order, body, told)
+        if skipped is not None:
+            return skipped
+        draft = _Draft(self, order, {**self._origins, **order.origins})
+        self._take_fields(draft, body)
+        email, phone = draft.email(), draft.phone()
+        if not email and not phone:
+            reason = "neither a usable e-mail address nor a usable phone number"
+            return Skipped(NO_CONTACT, reason, tuple(draft.notes))
+        take = draft.take
+        lines = values.lines(take("line_items", order.line_items) or ())
+        count = draft.given.get("total_items")
+        subtotal = take("subtotal", order.subtotal)
+        payload = Payload(
+            order_id=self._order_id(order, body),
+            total=values.money("total", take("total", order.total)),
+            currency=values.currency(take("currency", order.currency) or draft.default("currency")),
+            order_date=values.order_date(take("order_date", order.placed_at)),
+            email=email or UNSET,
+            phone=phone or UNSET,
+            customer_id=printable(take("customer_id", order.customer_id) or "") or UNSET,
+            subtotal=UNSET if subtotal is None else values.money("subtotal", subtotal),
+            discounts=values.discounts(take("discounts", order.discounts) or ()),
+            tax_lines=values.tax_lines(take("tax_lines", order.tax_lines) or ()),
+            total_items=values.item_count(
+                "total_items", sum(line.quantity for line in lines) if count is None else count
+            ),
+            financial_status=draft.status(
+                "financial_status", order.financial, self.settings.financial_status
+            ),
+            fulfillment_status=draft.status(
+                "fulfillment_status", order.fulfillment, self.settings.fulfillment_status
+            ),
+            line_items=lines,
+            billing_address=draft.address("billing_address", order.billing),
+            shipping_address=draft.address("shipping_address", order.shipping),
+            accepts_email_marketing=draft.consent("accepts_email_marketing", order.email_consent),
+            accepts_sms_marketing=draft.sms_consent(phone),
+        )
+        origins = {
+            name: origin
+            for name, origin in draft.origins.items()
+            if getattr(payload, name, UNSET) is not UNSET
+        }
+        return Mapped(payload, origins, tuple(draft.notes))
+
+    def _skipped(self, order: Order, body: Mapping[str, Any], told: bool) -> Skipped | None:
+        if self._applies(TEST_ORDER, body, order.test):
+            return Skipped(TEST_ORDER, self._why(TEST_ORDER, "a test order"))
+        if not told and self._applies(NOT_PLACED, body, not self._placed(order)):
+            word = _shown(order.financial.words or order.fulfillment.words) or "not placed"
+            return Skipped(NOT_PLACED, self._why(NOT_PLACED, f"not an order yet, or no longer: {word}"))
+        for rule in (*self._own_rules, NO_CONTACT):
+            if self._applies(rule, body, False):
+                return Skipped(rule, self._why(rule))
+        return None
+
+    def _applies(self, rule: str, body: Mapping[str, Any], built_in: bool) -> bool:
+        expression = self._rules.get(rule)
+        if expression is None:
+            return built_in and rule not in self.settings.skip
+        try:
+            return expression.holds(body)
+        except ExpressionError as error:
+            raise BadOrder(f"mapping.skip.{rule}", str(error)) from None
+
+    def _why(self, rule: str, built_in: str = "") -> str:
+        return f"mapping.skip.{rule}: {self._rules[rule].text}" if rule in self._rules else built_in
+
+    def _placed(self, order: Order) -> bool:
+        """A store's word on it counts first. A word of the shop's own that the store maps is an order."""
+        words = (*order.financial.words, *order.fulfillment.words)
+        for word in words:
+            if word in self.settings.placed:
+                return self.settings.placed[word]
+        if order.placed or order.financial.value or order.fulfillment.value:
+            return order.placed
+        return any(
+            word in self.settings.financial_status or word in self.settings.fulfillment_status
+            for word in words
+        )
+
+    def _take_fields(self, draft: _Draft, body: Mapping[str, Any]) -> None:
+        for name, expression in self._fields.items():
+            place = f"mapping.fields.{name}"
+            try:
+                draft.given[name] = values.convert(name, expression.search(body))
+            except ExpressionError as error:
+                raise BadOrder(name, f"{place}: {error}") from None
+            except BadOrder as error:
+                raise BadOrder(name, f"{place}: {error.reason}") from None
+            draft.origins[name] = f"{place}: {expression.text}"
+
+    def _order_id(self, order: Order, body: Mapping[str, Any]) -> int:
+        if self._id is None:
+            return self._numbering.number(order.ref)
+        try:
+            found = self._id.search(body)
+        except ExpressionError as error:
+            raise BadOrder("order_id", f"mapping.order_id.from: {error}") from None
+        if isinstance(found, bool) or not isinstance(found, int | str):
+            raise BadOrder("order_id", "mapping.order_id.from finds neither a whole number nor text")
+        return self._numbering.number(found)
+
+
+def _shown(words: tuple[str, ...]) -> str:
+    return printable(words[0])[:_LONGEST_WORD] if words else ""
+
+
+class _Draft:
+    """One order on its way: what the store's expressions gave, where fields came from, what was left out.
+
+    A None in ``given`` was looked for and not found. ``first_phone`` says that the number found is the first
+    that the order has.
+    """
+
+    def __init__(self, mapper: Mapper, order: Order, origins: dict[str, str]) -> None:
+        self.mapper = mapper
+        self.order = order
+        self.origins = origins
+        self.given: dict[str, Any] = {}
+        self.notes: list[Note] = []
+        self.first_phone = False
+
+    def take(self, name: str, own: Any) -> Any:
+        return self.given.get(name, own)
+
+    def default(self, name: str) -> Any:
+        found = self.mapper.defaults.get(name)
+        if found is not None:
+            self.origins[name] = f"mapping.defaults.{name}"
+        return found
+
+    def email(self) -> str:
+        text: str = self.take("email", self.order.email) or ""
+        email = values.email(text)
+        if not email and text.strip():
+            self.notes.append(Note(NoteKind.EMAIL_UNUSABLE))
+        return email
+
+    def phone(self) -> str:
+        order, phones = self.order, self.order.phones
+        if "phone" in self.given:
+            country = order.billing.country_code or order.shipping.country_code
+            phones = (Phone(self.given["phone"] or "", country, self.origins["phone"]),)
+        written = [phone for phone in phones if phone.text.strip()]
+        for phone in written:
+            region = country_code(phone.country) or self.mapper.settings.default_phone_region or ""
+            number = e164(phone.text, region)
+            if number:
+                self.origins["phone"] = phone.origin
+                self.first_phone = phone is written[0]
+                return number
+        if written:
+            self.notes.append(Note(NoteKind.PHONE_UNPARSABLE))
+        return ""
+
+    def status(self, name: str, status: Status[S], table: Mapping[str, S]) -> S | UnsetType:
+        value: S | None = status.value
+        if not status.firm and name in self.given:
+            value = self.given[name]
+        elif not status.firm and (word := next((word for word in status.words if word in table), None)):
+            value = table[word]
+            self.origins[name] = f"mapping.{name}[{word}]"
+        else:
+            self.origins[name] = status.origin
+            if value is None and status.words and not status.known:
+                kind = (
+                    NoteKind.UNKNOWN_FINANCIAL_STATUS
+                    if name == "financial_status"
+                    else NoteKind.UNKNOWN_FULFILLMENT_STATUS
+                )
+                self.notes.append(Note(kind, _shown(status.words)))
+        if value is None:
+            value = self.default(name)
+        return UNSET if value is None else value
+
+    def address(self, name: str, own: Address) -> Address | UnsetType:
+        written: Address = self.take(name, own) or _NO_ADDRESS
+        address = addresses.clean(written)
+        if written.country_code.strip() and not address.country_code:
+            self.notes.append(Note(NoteKind.COUNTRY_UNKNOWN))
+        if address == _NO_ADDRESS:
+            address = addresses.clean(self.default(name) or _NO_ADDRESS)
+        return UNSET if address == _NO_ADDRESS else address
+
+    def consent(self, name: str, own: Consent | None) -> bool | UnsetType:
+        if name in self.given:
+            stated: bool | None = self.given[name]
+            return UNSET if stated is None else stated
+        if own is None:
+            return UNSET
+        self.origins[name] = own.origin
+        return own.given
+
+    def sms_consent(self, phone: str) -> bool | UnsetType:
+        """Privy takes it with a phone number only, and it is given for the order's first number, no other."""
+        consent = self.consent("accepts_sms_marketing", self.order.sms_consent)
+        if consent is UNSET or (phone and (self.first_phone or not consent)):
+            return consent
+        self.notes.append(Note(NoteKind.SMS_CONSENT_WITHOUT_PHONE))
+        return UNSET

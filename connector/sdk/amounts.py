@@ -1,0 +1,58 @@
+"""Amounts and currencies as platforms write them, read alike everywhere, or refused by name. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
+
+from connector.model.errors import BadOrder
+
+PRICE_DECIMALS = 6  # of unit prices that had to be worked out: as many as Privy is sent
+
+# ISO 4217, list one: the currencies whose smallest coin is not a hundredth.
+_DECIMALS: Mapping[str, int] = {
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX"), 0),
+    **dict.fromkeys(("UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_LARGEST = Decimal(10) ** 15  # in the smallest coins of any currency still more than anybody pays
+
+
+def amount(value: Any, field: str) -> Decimal:
+    """An amount of money or another number, written as a number or as text. Raises BadOrder."""
+    try:
+        number = Decimal(value.strip()) if isinstance(value, str) else value
+    except InvalidOperation:
+        number = None
+    if isinstance(number, int) and not isinstance(number, bool):
+        number = Decimal(number)
+    if not isinstance(number, Decimal) or not number.is_finite():
+        raise BadOrder(field, "is not a number, nor one as text with a point, like 12.50")
+    if abs(number) >= _LARGEST:
+        raise BadOrder(field, "is an impossible number")
+    return number
+
+
+def currency(value: Any, field: str) -> str:
+    """A code of three letters, in upper case; whether ISO 4217 has it is for the mapping. Raises BadOrder."""
+    code = value.strip().upper() if isinstance(value, str) else ""
+    if not _CURRENCY.fullmatch(code):
+        raise BadOrder(field, "is not a currency code of three letters")
+    return code
+
+
+def decimals(currency: str) -> int:
+    """How many decimals the currency's smallest coin has."""
+    return _DECIMALS.get(currency, 2)
+
+
+def rounded(number: Decimal, places: int) -> Decimal:
+    """At most so many decimals, half up; a number beyond any amount stays, for the mapping to refuse."""
+    if abs(number) >= _LARGEST:
+        return number
+    short = number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    return number if number == short else short

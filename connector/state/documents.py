@@ -1,0 +1,89 @@
+"""The newest document of each order as the shop gave it, kept until retention or ``forget`` drops it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Container, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from isal import isal_zlib
+from sqlalchemy import Connection, LargeBinary, delete, select
+from sqlmodel import Field
+
+from connector.runtime import exact_json
+from connector.state import bulk
+from connector.state.database import Record, UtcTime, table_of
+
+
+class DocumentRecord(Record, table=True):
+    """``body`` is compressed JSON: buyers' data, so it goes when it is no longer needed."""
+
+    __tablename__ = "document"
+
+    store: str = Field(primary_key=True)
+    ref: str = Field(primary_key=True)
+    changed_at: datetime = Field(sa_type=UtcTime)
+    fetched_at: datetime = Field(sa_type=UtcTime)
+    feed: str
+    gone: bool = False
+    body: bytes = Field(sa_type=LargeBinary)
+
+
+DOCUMENTS = table_of(DocumentRecord)
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A stored document; ``body`` packed by ``pack``. Times are aware UTC.
+
+    ``gone`` is true when the shop no longer had the order when it was last looked for.
+    """
+
+    store: str
+    ref: str
+    changed_at: datetime
+    fetched_at: datetime
+    feed: str
+    gone: bool
+    body: bytes
+
+    def unpacked(self) -> dict[str, Any]:
+        """The document's JSON, exact."""
+        document: dict[str, Any] = exact_json.decode(zlib.decompress(self.body))
+        return document
+
+
+def pack(body: dict[str, Any]) -> bytes:
+    """The document's JSON, compressed lightly."""
+    return isal_zlib.compress(exact_json.encode(body), 1)  # the same format for a third of zlib's work
+
+
+def keep(connection: Connection, kept: Sequence[Kept], seen: Container[str]) -> None:
+    """Store documents over older ones of the same orders; ``seen`` are the refs that may have one."""
+    older = [(one.store, one.ref) for one in kept if one.ref in seen]
+    bulk.replace(connection, DOCUMENTS, [msgspec.structs.asdict(one) for one in kept], older)
+
+
+def get(connection: Connection, store: str, ref: str) -> Kept | None:
+    """The newest document of an order, if it is still held."""
+    row = connection.execute(
+        select(DOCUMENTS).where(DOCUMENTS.c.store == store, DOCUMENTS.c.ref == ref)
+    ).first()
+    return Kept(*row) if row else None
+
+
+def newest(connection: Connection, store: str, count: int) -> list[Kept]:
+    """The documents last changed at the shop, newest first."""
+    rows = connection.execute(
+        select(DOCUMENTS)
+        .where(DOCUMENTS.c.store == store)
+        .order_by(DOCUMENTS.c.changed_at.desc(), DOCUMENTS.c.ref)
+        .limit(count)
+    )
+    return [Kept(*row) for row in rows]
+
+
+def drop(connection: Connection, store: str, refs: Sequence[str]) -> None:
+    """Forget the documents of these orders."""
+    connection.execute(delete(DOCUMENTS).where(DOCUMENTS.c.store == store, DOCUMENTS.c.ref.in_(refs)))

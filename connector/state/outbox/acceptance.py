@@ -1,0 +1,356 @@
+"""One row per (store, order): what Privy should know, and what it was last told.
+
+``state`` is what the newest version of the order wants: waiting to be sent, delivered, skipped by a
+named rule, or failed with its reason. While a request is in flight ``claimed_at`` is set besides; its
+claim knows which version left, so that a newer one that comes in meanwhile stays waiting.
+``maybe`` is true from the claim until a definite answer: then Privy may hold what was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Float,
+    Index,
+    Row,
+    Text,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlmodel import Field
+
+from connector.state import bulk
+from connector.state.audit import Event
+from connector.state.audit import write as write_events
+from connector.state.database import Record, UtcTime, table_of
+from connector.state.outbox import payloads
+
+STATES = ("waiting", "delivered", "skipped", "failed")
+FORGOTTEN = "forgotten"  # the rule under which an order is kept without its buyer's data
+DISCARDED = "discarded"  # the rule under which an operator sets a failed order aside
+
+
+class OutboxRecord(Record, table=True):
+    """``due_since`` is when the order became sendable as far as the late rule counts (see ``feeds``).
+
+    ``due_at`` is the steady time before which it is not tried again. ``told_*`` describe what Privy
+    confirmed last; ``told_live`` is null until then, and true once a body without initial_sync was
+    confirmed. ``told_addresses`` names the addresses that Privy may hold. ``looked_at`` is the steady time at
+    which an open order was last fetched on its own.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("outbox_number", "account", "order_id", unique=True),
+        Index("outbox_shop_number", "store", "number"),
+        Index("outbox_counts", "store", "state", "lane", "rule"),
+        Index("outbox_claim", "account", "state", "lane", "placed_at"),
+        Index("outbox_store", "store", "placed_at"),
+        # Partial in the migration (claimed_at IS NOT NULL): said here it loads PostgreSQL's dialect, 2 MB.
+        Index("outbox_flying", "account"),
+    )
+
+    store: str = Field(primary_key=True)
+    ref: str = Field(primary_key=True)
+    account: str
+    order_id: int | None = Field(default=None, sa_type=BigInteger)
+    number: str = ""
+    state: str
+    lane: str
+    rule: str = ""
+    reason: str = Field(default="", sa_type=Text)
+    notes: str = Field(default="", sa_type=Text)
+    placed_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    changed_at: datetime = Field(sa_type=UtcTime)
+    fetched_at: datetime = Field(sa_type=UtcTime)
+    first_seen_at: datetime = Field(sa_type=UtcTime)
+    due_since: datetime | None = Field(default=None, sa_type=UtcTime)
+    due_at: float = Field(default=0.0, sa_type=Float)
+    attempts: int = 0
+    hash: str | None = None
+    financial_status: str | None = None
+    fulfillment_status: str | None = None
+    settled: bool = False
+    looked_at: float | None = Field(default=None, sa_type=Float)
+    addresses: str = ""
+    claimed_at: float | None = Field(default=None, sa_type=Float)
+    claimed_lane: str | None = None
+    maybe: bool = False
+    told_hash: str | None = None
+    told_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    told_live: bool | None = None
+    told_addresses: str = ""
+    told_changed_at: datetime | None = Field(default=None, sa_type=UtcTime)
+
+
+OUTBOX = table_of(OutboxRecord)
+
+# The columns that a newly seen version of an order sets, in one executemany.
+_VERSION = [
+    "order_id",
+    "number",
+    "state",
+    "lane",
+    "rule",
+    "reason",
+    "notes",
+    "placed_at",
+    "changed_at",
+    "fetched_at",
+    "due_since",
+    "due_at",
+    "attempts",
+    "hash",
+    "financial_status",
+    "fulfillment_status",
+    "settled",
+    "addresses",
+]
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of an order as the pure rules judged it, ready to be taken.
+
+    ``state`` is waiting, skipped or failed; whether a waiting one is already known to Privy is decided
+    by ``accept``. ``due_since`` is only used for an order that Privy was never told.
+    """
+
+    ref: str
+    feed: str
+    state: str
+    changed_at: datetime
+    fetched_at: datetime
+    lane: str = "history"
+    order_id: int | None = None
+    number: str = ""
+    rule: str = ""
+    reason: str = ""
+    notes: str = ""
+    placed_at: datetime | None = None
+    due_since: datetime | None = None
+    body: bytes | None = None
+    hash: str | None = None
+    financial_status: str | None = None
+    fulfillment_status: str | None = None
+    settled: bool = False
+    addresses: str = ""
+
+
+_JUDGED = [name for name in _VERSION if name in Version.__struct_fields__]
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What became of one order of a page: its state, unchanged or stale; ``lane`` where it has a body."""
+
+    ref: str
+    outcome: str
+    lane: str
+    rule: str
+    reason: str
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a page. ``changed`` are refs whose document is now the newest known."""
+
+    results: Sequence[Result] = ()
+    changed: Sequence[str] = ()
+    waiting: int = 0
+    unchanged: int = 0
+    stale: int = 0
+
+
+def known(connection: Connection, store: str, refs: Sequence[str]) -> dict[str, Row[Any]]:
+    """The rows of these orders, by ref; on PostgreSQL nobody else writes them in this transaction's time."""
+    return {row.ref: row for row in connection.execute(_KNOWN, {"store": store, "refs": list(refs)})}
+
+
+def accept(
+    connection: Connection,
+    store: str,
+    account: str,
+    versions: Sequence[Version],
+    rows: dict[str, Row[Any]],
+    *,
+    now: datetime,
+    steady: float,
+    force: bool = False,
+) -> Accepted:
+    """Take each version that is newer than what is known; newest wins, unchanged costs nothing.
+
+    ``rows`` are the rows of these orders as ``known`` gave them in this transaction. With ``force``
+    (replay) a version goes out though Privy already knows it.
+    """
+    newest = {
+        version.ref: version for version in sorted(versions, key=lambda one: (one.changed_at, one.fetched_at))
+    }
+    versions = _without_collisions(connection, store, account, list(newest.values()), rows)
+    fresh: list[dict[str, Any]] = []
+    newer: list[dict[str, Any]] = []
+    touched: list[dict[str, Any]] = []
+    events: list[Event] = []
+    results: list[Result] = []
+    taken: dict[str, bytes | None] = {}
+    unchanged = stale = waiting = 0
+    for version in versions:
+        row, old = rows.get(version.ref), {"old_store": store, "old_ref": version.ref}
+        if row is not None and _older(version, row, now):
+            stale += 1
+            results.append(_result(version, "stale"))
+            if version.hash != row.hash:
+                events.append(_event(now, store, version, "stale", "older than what is known, left out"))
+            continue
+        state = version.state
+        if row is not None and state == "waiting" and not force and not row.maybe:
+            state = "delivered" if version.hash == row.told_hash else state
+        if row is not None and not force and _same(row, version, state):
+            unchanged += 1
+            results.append(_result(version, "unchanged"))
+            if version.changed_at > row.changed_at:
+                # Else a late document from in between would be taken for news.
+                touched.append(
+                    {"new_changed_at": version.changed_at, "new_fetched_at": version.fetched_at} | old
+                )
+            continue
+        values = {name: getattr(version, name) for name in _JUDGED}
+        values |= {"state": state, "attempts": 0, "due_at": steady}
+        if row is None:
+            values |= {"store": store, "ref": version.ref, "account": account, "first_seen_at": now}
+            fresh.append(values)
+        else:
+            if row.due_since is not None:
+                values["due_since"] = row.due_since
+            if row.order_id is not None and version.order_id is None:
+                values["order_id"] = row.order_id
+            newer.append({f"new_{name}": value for name, value in values.items()} | old)
+        taken[version.ref] = version.body
+        waiting += state == "waiting"
+        results.append(_result(version, state))
+        events.append(_event(now, store, version, state, _told(version, state)))
+    bulk.run(connection, _INSERT, fresh)
+    bulk.run(connection, _RENEW, newer)
+    bulk.run(connection, _TOUCH, touched)
+    payloads.keep(connection, store, taken, rows)
+    write_events(connection, events)
+    return Accepted(
+        results=results,
+        changed=[
+            *(event.ref for event in events if event.outcome != "stale"),
+            *(values["old_ref"] for values in touched),
+        ],
+        waiting=waiting,
+        unchanged=unchanged,
+        stale=stale,
+    )
+
+
+def _older(version: Version, row: Row[Any], now: datetime) -> bool:
+    """Whether what is known is newer. A time of ours that lies ahead: the clock was set back."""
+    if version.changed_at != row.changed_at:
+        return bool(version.changed_at < row.changed_at)
+    return bool(version.fetched_at < row.fetched_at <= now)
+
+
+def _same(row: Row[Any], version: Version, state: str) -> bool:
+    """Whether taking the version would change nothing that matters.
+
+    What Privy refused stays failed, and what an operator discarded stays discarded, until the order
+    itself changes: reading the same version again is no reason to send it again. What was set aside
+    stays so under another mapping too.
+    """
+    if row.rule in (DISCARDED, FORGOTTEN) and row.changed_at == version.changed_at:
+        return True
+    if row.state == "failed" and row.hash is not None and row.hash == version.hash:
+        return True
+    if (row.state, row.rule, row.reason, row.notes) != (state, version.rule, version.reason, version.notes):
+        return False
+    return bool(row.hash == version.hash and row.settled == version.settled)
+
+
+def _without_collisions(
+    connection: Connection, store: str, account: str, versions: Sequence[Version], rows: dict[str, Row[Any]]
+) -> list[Version]:
+    """Versions whose number belongs to another order, or is not the one the order went out with, fail."""
+    numbers = [version.order_id for version in versions if version.order_id is not None]
+    taken = {
+        row.order_id: row for row in connection.execute(_NUMBERED, {"account": account, "numbers": numbers})
+    }
+    checked: list[Version] = []
+    here: dict[int, str] = {}
+    for version in versions:
+        reason = ""
+        number, row = version.order_id, rows.get(version.ref)
+        if number is not None:
+            other = taken.get(number)
+            if other is not None and (other.store, other.ref) != (store, version.ref):
+                reason = f"order_id: {number} already belongs to order {other.ref} of store {other.store}"
+            elif here.setdefault(number, version.ref) != version.ref:
+                reason = f"order_id: {number} already belongs to order {here[number]} of this store"
+            elif row is not None and (row.told_hash or row.maybe) and row.order_id not in (None, number):
+                reason = f"order_id: the order went out as {row.order_id} and cannot become {number}"
+        if reason:
+            version = msgspec.structs.replace(
+                version, state="failed", reason=reason, order_id=None, body=None, hash=None, rule=""
+            )
+        checked.append(version)
+    return checked
+
+
+def _event(now: datetime, store: str, version: Version, outcome: str, detail: str) -> Event:
+    when = version.changed_at.isoformat().replace("+00:00", "Z")
+    return Event(now, store, version.ref, "seen", outcome, f"by {version.feed}, changed {when}: {detail}")
+
+
+def _result(version: Version, outcome: str) -> Result:
+    return Result(version.ref, outcome, version.lane if version.body else "", version.rule, version.reason)
+
+
+def _told(version: Version, state: str) -> str:
+    if state == "skipped":
+        return f"skipped by rule {version.rule}" + (f" ({version.reason})" if version.reason else "")
+    if state == "failed":
+        return f"cannot be sent: {version.reason}"
+    if state == "delivered":
+        return "Privy already knows this payload"
+    statuses = f"{version.financial_status or 'no'} / {version.fulfillment_status or 'no'} status"
+    return f"to be sent in the {version.lane} lane, {statuses}"
+
+
+def counts(connection: Connection, store: str | None = None) -> list[Row[Any]]:
+    """Rows of (store, state, lane, rule, how many), for sums; read from an index alone."""
+    key = [OUTBOX.c[name] for name in ("store", "state", "lane", "rule")]
+    query = select(*key, func.count()).group_by(*key)
+    if store is not None:
+        query = query.where(OUTBOX.c.store == store)
+    return list(connection.execute(query))
+
+
+def looked(connection: Connection, store: str, ref: str, steady: float) -> None:
+    """Note that an order was fetched on its own at this moment."""
+    connection.execute(
+        update(OUTBOX).where(OUTBOX.c.store == store, OUTBOX.c.ref == ref).values(looked_at=steady)
+    )
+
+
+# Statements of each page are built once: building one costs as much as running it.
+_INSERT = insert(OUTBOX)
+_KNOWN = (
+    select(OUTBOX)
+    .where(OUTBOX.c.store == bindparam("store"), OUTBOX.c.ref.in_(bindparam("refs", expanding=True)))
+    .order_by(OUTBOX.c.ref)
+    .with_for_update()
+)
+_NUMBERED = select(OUTBOX.c.order_id, OUTBOX.c.store, OUTBOX.c.ref).where(
+    OUTBOX.c.account == bindparam("account"), OUTBOX.c.order_id.in_(bindparam("numbers", expanding=True))
+)
+_OLD = update(OUTBOX).where(OUTBOX.c.store == bindparam("old_store"), OUTBOX.c.ref == bindparam("old_ref"))
+_RENEW = _OLD.values({name: bindparam(f"new_{name}") for name in _VERSION})
+_TOUCH = _OLD.values(changed_at=bindparam("new_changed_at"), fetched_at=bindparam("new_fetched_at"))

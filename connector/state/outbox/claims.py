@@ -1,0 +1,305 @@
+"""Claiming waiting orders for delivery, and settling what became of each.
+
+A claim is committed before its request leaves: it is the record of spending, the lock that keeps one
+request per order in flight, and the note that Privy may hold the order from now on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, bindparam, case, func, select, update
+
+from connector.mapping import lanes
+from connector.state import audit, bulk, quota, stores
+from connector.state.outbox.acceptance import OUTBOX
+from connector.state.outbox.payloads import BODIES
+
+
+class SendingRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What a store's configuration and record say about sending its orders."""
+
+    live_from: datetime
+    live_window: timedelta
+    historical_updates: str
+    numbering: str
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """One order taken for sending: the body, its version, and how it is to be flagged and why."""
+
+    store: str
+    ref: str
+    order_id: int
+    body: bytes
+    hash: str
+    lane: str
+    initial_sync: bool
+    why: str
+    placed_at: datetime
+    changed_at: datetime
+    attempts: int
+    addresses: str
+    maybe_before: bool
+    told_live: bool | None
+    due_since: datetime
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a claim. ``outcome`` is one of delivered, later, refused, prevented.
+
+    ``delay`` in seconds is when to try a ``later`` or ``prevented`` one again; ``maybe`` says that Privy
+    may hold it.
+    """
+
+    claim: Claim
+    outcome: str
+    detail: str
+    delay: float = 0.0
+    maybe: bool = False
+
+
+def claim(
+    connection: Connection,
+    account: str,
+    rules: Mapping[str, SendingRules],
+    grant: quota.Grant,
+    *,
+    fixed: Collection[str],
+    now: datetime,
+    steady: float,
+    most: int,
+) -> list[Claim]:
+    """Take due orders: live ones first, oldest first; then history, newest first.
+
+    ``rules`` has the stores that may send; ``fixed`` those whose numbering is known to be recorded.
+    """
+    active = list(rules)
+    room = min(grant.live, most)
+    rows = []
+    if active and room > 0:
+        due = {"account": account, "active": active, "steady": steady}
+        rows = list(connection.execute(_DUE["live"], due | {"most": room}))
+        room = min(grant.history, room - len(rows))
+        if room > 0:
+            rows += connection.execute(_DUE["history"], due | {"most": room})
+    claims = [_claim(row, rules[row.store], now) for row in rows]
+    if claims:
+        bulk.run(
+            connection,
+            _CLAIM,
+            [
+                {
+                    "its_claimed_at": steady,
+                    "its_store": one.store,
+                    "its_ref": one.ref,
+                    "its_lane": one.lane,
+                    "its_addresses": _union(row.told_addresses, one.addresses),
+                }
+                for one, row in zip(claims, rows, strict=True)
+            ],
+        )
+        for store in {one.store for one in claims}.difference(fixed):
+            stores.fix_numbering(connection, store, rules[store].numbering)
+    return claims
+
+
+def settle(
+    connection: Connection, account: str, settled: Sequence[Settled], *, now: datetime, steady: float
+) -> None:
+    """Record the answers. A version that came in meanwhile stays waiting; only the sent one is told."""
+    by_outcome: dict[str, list[Settled]] = {}
+    # In the order in which ``outbox.known`` locks rows, so that two transactions cannot lock each other out.
+    for one in sorted(settled, key=lambda one: (one.claim.store, one.claim.ref)):
+        by_outcome.setdefault(one.outcome, []).append(one)
+    for outcome, group in by_outcome.items():
+        bulk.run(connection, _SETTLE[outcome], [_parameters(one, now, steady) for one in group])
+    for store, count in Counter(one.claim.store for one in by_outcome.get("prevented", ())).items():
+        stores.count_prevented(connection, store, count)
+    spent: dict[str, int] = {}
+    for one in settled:
+        if one.outcome != "prevented":
+            spent[one.claim.lane] = spent.get(one.claim.lane, 0) + 1
+    for lane, count in spent.items():
+        quota.spend(connection, account, lane, count, steady)
+    audit.write(
+        connection,
+        [
+            audit.Event(
+                now, one.claim.store, one.claim.ref, "sent", one.outcome, f"{one.claim.why}: {one.detail}"
+            )
+            for one in settled
+        ],
+    )
+
+
+def in_flight(connection: Connection, account: str) -> dict[str, int]:
+    """How many requests of each lane have no answer yet."""
+    return {row[0]: row[1] for row in connection.execute(_IN_FLIGHT, {"account": account})}
+
+
+def any_in_flight(connection: Connection, store: str) -> bool:
+    """Whether a request of the store has no answer yet."""
+    query = select(OUTBOX.c.ref).where(OUTBOX.c.store == store, OUTBOX.c.claimed_at.is_not(None))
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def next_due(connection: Connection, account: str, active: Collection[str]) -> float | None:
+    """The steady time at which the next waiting order may be tried; None when none waits."""
+    return connection.execute(_NEXT_DUE, {"account": account, "active": list(active)}).scalar()
+
+
+def any_due(connection: Connection, account: str, active: Collection[str], steady: float) -> bool:
+    """Whether an order waits that may be tried now."""
+    given = {"account": account, "active": list(active), "steady": steady}
+    return connection.execute(_ANY_DUE, given).first() is not None
+
+
+def recover(connection: Connection, account: str, *, now: datetime, steady: float, longest: float) -> int:
+    """After a start: requests whose answer will never come count as spent and wait to be sent again.
+
+    ``longest`` is the longest back-off in seconds; a later due time comes from a clock that was set back.
+    """
+    flying = OUTBOX.c.account == account, OUTBOX.c.claimed_at.is_not(None)
+    lost = connection.execute(select(OUTBOX.c.store, OUTBOX.c.ref).where(*flying)).all()
+    for lane, count in in_flight(connection, account).items():
+        quota.spend(connection, account, lane, count, steady)
+    connection.execute(
+        update(OUTBOX).where(*flying).values(claimed_at=None, claimed_lane=None, due_at=steady)
+    )
+    connection.execute(
+        update(OUTBOX)
+        .where(OUTBOX.c.account == account, OUTBOX.c.due_at > steady + longest)
+        .values(due_at=steady + longest)
+    )
+    detail = "the program stopped before an answer came; Privy may hold it, so the newest state is sent again"
+    audit.write(connection, [audit.Event(now, row.store, row.ref, "sent", "unknown", detail) for row in lost])
+    return len(lost)
+
+
+def _claim(row: Any, rules: SendingRules, now: datetime) -> Claim:
+    decision = lanes.decide(
+        placed_at=row.placed_at,
+        live_from=rules.live_from,
+        first_told_live=row.told_live,
+        historical_updates=rules.historical_updates,
+        due_since=row.due_since or row.first_seen_at,
+        now=now,
+        live_window=rules.live_window,
+    )
+    return Claim(
+        store=row.store,
+        ref=row.ref,
+        order_id=row.order_id,
+        body=row.body,
+        hash=row.hash,
+        lane=row.lane,
+        initial_sync=decision.initial_sync,
+        why=decision.reason,
+        placed_at=row.placed_at,
+        changed_at=row.changed_at,
+        attempts=row.attempts + 1,
+        addresses=row.addresses,
+        maybe_before=row.maybe,
+        told_live=row.told_live,
+        due_since=row.due_since or row.first_seen_at,
+    )
+
+
+def _union(first: str, second: str) -> str:
+    return " ".join(sorted({*first.split(), *second.split()}))
+
+
+def _parameters(one: Settled, now: datetime, steady: float) -> dict[str, Any]:
+    claim = one.claim
+    values: dict[str, Any] = {"its_store": claim.store, "its_ref": claim.ref}
+    if one.outcome == "delivered":
+        values |= {
+            "its_hash": claim.hash,
+            "its_now": now,
+            "its_live": not claim.initial_sync,
+            "its_addresses": claim.addresses,
+            "its_changed_at": claim.changed_at,
+        }
+    elif one.outcome in ("later", "prevented"):
+        values |= {"its_due_at": steady + one.delay, "its_maybe": claim.maybe_before or one.maybe}
+    else:
+        values |= {"its_hash": claim.hash, "its_reason": one.detail, "its_maybe": claim.maybe_before}
+    return values
+
+
+# Statements of each turn are built once: building one costs as much as running it.
+_IN_FLIGHT = (
+    select(OUTBOX.c.claimed_lane, func.count())
+    .where(OUTBOX.c.account == bindparam("account"), OUTBOX.c.claimed_at.is_not(None))
+    .group_by(OUTBOX.c.claimed_lane)
+)
+_WAITING = (
+    OUTBOX.c.account == bindparam("account"),
+    OUTBOX.c.state == "waiting",
+    OUTBOX.c.claimed_at.is_(None),
+    OUTBOX.c.store.in_(bindparam("active", expanding=True)),
+)
+_DUE_NOW = (*_WAITING, OUTBOX.c.due_at <= bindparam("steady"))
+_NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(*_WAITING)
+_ANY_DUE = select(OUTBOX.c.ref).where(*_DUE_NOW).limit(1)
+_TAKEN = (
+    *("store", "ref", "order_id", "hash", "lane", "attempts", "maybe", "told_live"),
+    *("placed_at", "changed_at", "first_seen_at", "due_since", "addresses", "told_addresses"),
+)
+_DUE = {
+    lane: select(*(OUTBOX.c[name] for name in _TAKEN), BODIES.c.body)
+    .join(BODIES, (BODIES.c.store == OUTBOX.c.store) & (BODIES.c.ref == OUTBOX.c.ref))
+    .where(*_DUE_NOW, OUTBOX.c.lane == lane)
+    .order_by(order)
+    .limit(bindparam("most"))
+    .with_for_update(of=OUTBOX, skip_locked=True)  # of no effect on SQLite, which has one writer
+    for lane, order in (("live", OUTBOX.c.placed_at.asc()), ("history", OUTBOX.c.placed_at.desc()))
+}
+_CLAIM = (
+    update(OUTBOX)
+    .where(OUTBOX.c.store == bindparam("its_store"), OUTBOX.c.ref == bindparam("its_ref"))
+    .values(
+        claimed_at=bindparam("its_claimed_at"),
+        claimed_lane=bindparam("its_lane"),
+        attempts=OUTBOX.c.attempts + 1,
+        maybe=True,
+        told_addresses=bindparam("its_addresses"),
+    )
+)
+
+
+def _settle_statements() -> dict[str, Any]:
+    free = {"claimed_at": None, "claimed_lane": None}
+    row = update(OUTBOX).where(OUTBOX.c.store == bindparam("its_store"), OUTBOX.c.ref == bindparam("its_ref"))
+    sent_is_newest = (OUTBOX.c.hash == bindparam("its_hash")) & (OUTBOX.c.state == "waiting")
+    later = row.values(**free, due_at=bindparam("its_due_at"), maybe=bindparam("its_maybe"))
+    failed = row.values(
+        **free,
+        state=case((sent_is_newest, "failed"), else_=OUTBOX.c.state),
+        reason=case((sent_is_newest, bindparam("its_reason")), else_=OUTBOX.c.reason),
+        maybe=bindparam("its_maybe"),
+    )
+    return {
+        "delivered": row.values(
+            **free,
+            state=case((sent_is_newest, "delivered"), else_=OUTBOX.c.state),
+            told_hash=bindparam("its_hash"),
+            told_at=bindparam("its_now"),
+            told_live=case((OUTBOX.c.told_live, True), else_=bindparam("its_live")),
+            told_addresses=bindparam("its_addresses"),
+            told_changed_at=bindparam("its_changed_at"),
+            maybe=False,
+            attempts=0,
+        ),
+        "later": later,
+        "prevented": later,
+        "refused": failed,
+    }
+
+
+_SETTLE = _settle_statements()

@@ -1,0 +1,101 @@
+"""``POST /orders/<store>``: one order or a list of them, safe before it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from connector.daemon.app import App
+from connector.ingest.push import MOST, Arrival, Reception, pushed_adapter
+from connector.ingest.source import Shop
+from connector.model.errors import Forged, StateError
+from connector.runtime import exact_json
+from connector.runtime.instruments import PUSHES
+from connector.sdk.contract import WebhookRequest
+from connector.web.context import Front, answer
+from connector.web.request_body import whole_body
+
+log = structlog.get_logger()
+
+MAX_BODY = 4 * 1024 * 1024
+QUIET_SECONDS = 60.0  # between two lines of the log about forged pushes of one store
+
+
+def routes(front: Front) -> list[BaseRoute]:
+    """For senders of orders."""
+    reception = Reception()
+    complained: dict[str, float] = {}
+
+    def shop_of(request: Request) -> tuple[App, Shop]:
+        app, name = front.app, request.path_params["store"]
+        shop = app.shops.get(name)
+        if shop is None or not shop.pushed:
+            raise HTTPException(404, "there is no store of this name that takes orders")
+        return app, shop
+
+    def counted(store: str, outcome: str) -> None:
+        PUSHES.labels(store, outcome).inc()
+
+    async def orders(request: Request) -> Response:
+        _, shop = shop_of(request)
+        try:
+            body = await whole_body(request, MAX_BODY)
+        except HTTPException:
+            counted(shop.name, "too_large")
+            raise
+        app, shop = shop_of(request)  # a reload may have come meanwhile
+        secrets = [secret.get_secret_value() for secret in app.settings.stores[shop.name].webhook_secret]
+        push = WebhookRequest(headers=dict(request.headers), body=body)
+        try:
+            pushed_adapter(shop).authenticate(push, secrets, app.clock.now())
+        except Forged as error:
+            counted(shop.name, "forged")
+            steady = app.clock.steady()
+            if steady - complained.get(shop.name, 0.0) > QUIET_SECONDS:
+                complained[shop.name] = steady
+                log.warning("push.forged", store=shop.name, error=str(error))
+            raise HTTPException(401, str(error), {"WWW-Authenticate": "Bearer"}) from None
+        try:
+            bodies = _bodies(body)
+        except HTTPException:
+            counted(shop.name, "not_an_order")
+            raise
+        try:
+            arrivals = await reception.arrive(shop, bodies)
+        except StateError:
+            counted(shop.name, "unavailable")
+            raise
+        faults = [one for one in arrivals if one.state in ("failed", "refused")]
+        if faults:
+            log.warning("push.faulty", store=shop.name, orders=len(faults), first=faults[0].reason)
+        counted(shop.name, "faulty" if faults else "accepted")
+        return answer({"orders": arrivals}, _status(arrivals))
+
+    return [Route("/orders/{store}", orders, methods=["POST"])]
+
+
+def _bodies(body: bytes) -> list[dict[str, Any]]:
+    try:
+        content = exact_json.decode(body)
+    except exact_json.NotJSON:
+        raise HTTPException(400, "the body is not JSON; one order is expected, or a list of them") from None
+    bodies = content if isinstance(content, list) else [content]
+    if not all(isinstance(one, dict) for one in bodies):
+        raise HTTPException(400, "an order is a JSON object; one is expected, or a list of them")
+    if len(bodies) > MOST:
+        raise HTTPException(413, f"a request takes at most {MOST} orders; send the rest in another one")
+    return bodies
+
+
+def _status(arrivals: Sequence[Arrival]) -> int:
+    """202: all are well; 207: some are not, though whatever has an id is kept; 422: none could be kept."""
+    states = {one.state for one in arrivals}
+    if states == {"refused"}:
+        return 422
+    return 207 if states & {"failed", "refused"} else 202

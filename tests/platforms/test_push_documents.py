@@ -1,0 +1,300 @@
+"""Pushed documents, pure: whatever is pushed becomes a body that Privy takes, or a fault with a name."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.push import Push
+from adapters.push.configuration import Credentials, Options
+from connector.ingest.transform import Bench, Known, judge
+from connector.mapping.mapper import Mapper
+from connector.mapping.order_ids import Numbering, Strategy
+from connector.mapping.settings import MappingSettings
+from connector.model.errors import BadOrder, Forged
+from connector.model.order import FinancialStatus, Order
+from connector.runtime import exact_json
+from connector.runtime.http import Http
+from connector.sandbox import rules
+from connector.sdk.contract import WebhookRequest
+from connector.state.outbox.acceptance import Version
+from connector.state.stores import StoreFacts
+
+NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
+FACTS = StoreFacts("house", "push", "main", NOW, NOW - timedelta(days=1), None, None)
+GOOD: dict[str, Any] = {
+    "order_id": 1001,
+    "order_date": "2026-06-02T10:00:00Z",
+    "total": 47.9,
+    "currency": "EUR",
+    "email": "ann@mail.example",
+}
+
+
+def adapter(**options: Any) -> Push:
+    return Push(
+        url="https://house.example",
+        credentials=Credentials(),
+        options=Options.model_validate(options),
+        http=Http(),
+    )
+
+
+def parsed(body: dict[str, Any], **options: Any) -> Order:
+    own = adapter(**options)
+    return own.parse(own.document(exact(body), NOW))
+
+
+def exact(body: Any) -> Any:
+    """As it comes out of JSON."""
+    return exact_json.decode(exact_json.encode(body))
+
+
+def judged(own: Push, body: dict[str, Any], *, told: bool = False) -> Version:
+    bench = Bench(
+        adapter=own,
+        mapper=Mapper(MappingSettings(), Numbering(store="house", strategy=Strategy.HASH)),
+        facts=FACTS,
+    )
+    document = own.document(body, NOW)
+    return judge(bench, document, Known(told=told), feed="push", fetched_at=NOW, now=NOW)
+
+
+text = st.text(max_size=12) | st.sampled_from(
+    [
+        "2026-06-02T10:00:00Z",
+        "2026-06-02",
+        "1780394400",
+        "12.50",
+        "EUR",
+        "paid",
+        "ann@mail.example",
+        "true",
+        "",
+    ]
+)
+numbers = (
+    st.integers()
+    | st.integers(10**17, 10**60)
+    | st.decimals(allow_nan=False, allow_infinity=False)
+    | st.sampled_from([Decimal("1E+999999"), Decimal("1E-999999"), 1780394400, 1780394400000, 0, -1])
+)
+scalars = st.none() | st.booleans() | text | numbers
+anything = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=8,
+)
+address = st.dictionaries(
+    st.sampled_from(["first_name", "last_name", "name", "city", "state_code", "country_code", "phone"]),
+    text | scalars,
+)
+line = st.dictionaries(st.sampled_from(["sku", "quantity", "price", "name", "product_id"]), scalars)
+FIELDS = {
+    "order_id": st.integers(1, 2**70) | text,
+    "order_date": text | numbers,
+    "total": numbers | text,
+    "currency": st.sampled_from(["EUR", "jpy", " usd ", "KWD"]) | text,
+    "subtotal": numbers,
+    "email": text,
+    "phone": text,
+    "customer_id": scalars,
+    "financial_status": text,
+    "fulfillment_status": text,
+    "placed": scalars,
+    "test": scalars,
+    "number": scalars,
+    "accepts_email_marketing": scalars,
+    "accepts_sms_marketing": scalars,
+    "billing_address": address,
+    "shipping_address": address,
+    "line_items": st.lists(line, max_size=3),
+    "discounts": st.lists(st.dictionaries(st.sampled_from(["code", "amount"]), scalars), max_size=2),
+    "tax_lines": st.lists(st.dictionaries(st.sampled_from(["title", "amount"]), scalars), max_size=2),
+}
+changes = st.dictionaries(st.sampled_from(sorted(FIELDS)), st.none()).flatmap(
+    lambda chosen: st.fixed_dictionaries({name: FIELDS[name] | anything for name in chosen})
+)
+options = st.sampled_from(
+    [
+        {},
+        {"amounts": "minor", "time_zone": "Europe/Berlin"},
+        {"changed_at": "order_date"},
+        {"version": "number", "subtotal": "sum(line_items[].price)", "line": {"quantity": "ceil(quantity)"}},
+        {
+            "phone": "[*]",
+            "email": "to_string(email)",
+            "placed": "number > `3`",
+            "id": "not_null(order_id, number)",
+        },
+    ]
+)
+
+
+@given(body=changes.map(lambda own: GOOD | own) | st.dictionaries(text, anything, max_size=4), chosen=options,
+       told=st.booleans())  # fmt: skip
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_is_pushed_becomes_a_body_that_privy_takes_or_a_fault_with_a_name(
+    body: dict[str, Any], chosen: dict[str, Any], told: bool
+) -> None:
+    own = adapter(**chosen)
+    body = exact(body)
+    try:
+        version = judged(own, body, told=told)
+    except BadOrder:  # without an id nothing can be kept
+        return
+    if version.state == "waiting":
+        assert version.body is not None
+        checked = rules.check(exact_json.decode(version.body))
+        assert (checked.problems, checked.ignored) == ([], [])
+    elif version.state == "failed":
+        assert "internal fault" not in version.reason
+        field, _, why = version.reason.partition(": ")
+        assert field
+        assert why
+    exact_json.encode(msgspec.to_builtins(version))
+
+
+@pytest.mark.parametrize(
+    ("given_time", "zone", "understood"),
+    [
+        ("2026-06-02T10:00:00Z", None, "2026-06-02T10:00:00+00:00"),
+        ("2026-06-02T10:00:00+02:00", None, "2026-06-02T08:00:00+00:00"),
+        ("2026-06-02 10:00", "Europe/Berlin", "2026-06-02T08:00:00+00:00"),
+        ("2026-12-02", "America/New_York", "2026-12-02T05:00:00+00:00"),
+        (1780394400, None, "2026-06-02T10:00:00+00:00"),
+        (1780394400.25, None, "2026-06-02T10:00:00.250000+00:00"),
+        (1780394400123, None, "2026-06-02T10:00:00.123000+00:00"),
+        ("1780394400", None, "2026-06-02T10:00:00+00:00"),
+    ],
+)
+def test_times_are_iso_8601_or_unix_seconds_or_milliseconds(
+    given_time: Any, zone: str | None, understood: str
+) -> None:
+    order = parsed(GOOD | {"order_date": given_time}, **({"time_zone": zone} if zone else {}))
+    assert order.placed_at == datetime.fromisoformat(understood)
+
+
+@pytest.mark.parametrize("wrong", ["2026-06-02T10:00:00", "yesterday", True, [1], "2026-13-01", 10**30])
+def test_a_time_without_a_zone_and_what_is_no_time_is_a_bad_order(wrong: Any) -> None:
+    with pytest.raises(BadOrder, match=r"^placed_at: "):
+        parsed(GOOD | {"order_date": wrong})
+
+
+@pytest.mark.parametrize(
+    ("currency", "given_amount", "understood"),
+    [("EUR", 4790, "47.90"), ("JPY", 4790, "4790"), ("KWD", "4790", "4.790"), ("eur", -5, "-0.05")],
+)
+def test_minor_amounts_count_the_currencys_smallest_unit(
+    currency: str, given_amount: Any, understood: str
+) -> None:
+    order = parsed(GOOD | {"currency": currency, "total": given_amount}, amounts="minor")
+    assert order.total == Decimal(understood)
+
+
+def test_the_subtotal_is_what_is_stated_or_the_sum_of_the_lines() -> None:
+    lines = [{"sku": "A", "quantity": 2, "price": "10.25"}, {"sku": "B", "quantity": 1, "price": 5}]
+    assert parsed(GOOD | {"line_items": lines}).subtotal == Decimal("25.50")
+    assert parsed(GOOD | {"line_items": lines, "subtotal": 25}).subtotal == 25
+    assert parsed(GOOD).subtotal is None
+
+
+@pytest.mark.parametrize(
+    ("stated", "given_consent"),
+    [(True, True), ("yes", True), ("FALSE", False), (False, False), (None, None), ("", None)],
+)
+def test_a_consent_is_what_the_document_states_and_unknown_is_neither(
+    stated: Any, given_consent: bool | None
+) -> None:
+    consent = parsed(GOOD | {"accepts_email_marketing": stated}).email_consent
+    assert (consent.given if consent else None) == given_consent
+
+
+@pytest.mark.parametrize("unclear", ["maybe", 1, 0, [], "1"])
+def test_what_is_neither_true_nor_false_is_no_consent_but_a_bad_order(unclear: Any) -> None:
+    with pytest.raises(BadOrder, match=r"^email_consent: is neither true nor false"):
+        parsed(GOOD | {"accepts_email_marketing": unclear})
+
+
+def test_privys_own_words_are_known_in_any_case_and_no_others() -> None:
+    assert parsed(GOOD | {"financial_status": "Paid"}).financial.value is FinancialStatus.PAID
+    unknown = parsed(GOOD | {"financial_status": "Paid in full"}).financial
+    assert (unknown.value, unknown.words) == (None, ("Paid in full", "paid in full"))
+
+
+def test_a_pushed_order_that_states_no_change_counts_as_changed_when_it_was_placed() -> None:
+    """So that one that is pushed days later is late, and its buyer is not written to."""
+    late = judged(adapter(), exact(GOOD | {"order_date": (NOW - timedelta(hours=20)).isoformat()}))
+    assert late.changed_at == NOW
+    assert late.due_since == NOW  # before the store was seen nobody could have delivered it
+    facts = msgspec.structs.replace(FACTS, first_seen_at=NOW - timedelta(days=9))
+    own = adapter()
+    bench = Bench(
+        adapter=own,
+        mapper=Mapper(MappingSettings(), Numbering(store="house", strategy=Strategy.NATIVE)),
+        facts=facts,
+    )
+    placed = NOW - timedelta(hours=20)
+    document = own.document(exact(GOOD | {"order_date": placed.isoformat()}), NOW)
+    version = judge(bench, document, Known(), feed="push", fetched_at=NOW, now=NOW)
+    assert version.due_since == placed
+
+
+def test_the_reference_example_of_standard_webhooks_is_taken_for_five_minutes_and_only_as_it_is() -> None:
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    headers = {
+        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
+    body = b'{"test": 2432232314}'
+    then = datetime.fromtimestamp(1614265330, UTC)
+    own = adapter()
+    for now, secrets in (
+        (then, [secret]),
+        (then + timedelta(seconds=300), ["whsec_b2xkZXI=", secret]),
+        (then - timedelta(seconds=300), [secret.removeprefix("whsec_")]),
+    ):
+        own.authenticate(WebhookRequest(headers=headers, body=body), secrets, now)
+    rotating = {**headers, "webhook-signature": f"v1,b3RoZXI= {headers['webhook-signature']} v2,x"}
+    own.authenticate(WebhookRequest(headers=rotating, body=body), [secret], then)
+    for wrong, now, secrets in (
+        ({}, then + timedelta(seconds=301), [secret]),
+        ({}, then - timedelta(seconds=301), [secret]),
+        ({}, then, []),
+        ({}, then, [""]),
+        ({}, then, ["whsec_"]),
+        ({"webhook-id": "msg_other"}, then, [secret]),
+        ({"webhook-timestamp": "1614265331"}, then, [secret]),
+        ({"webhook-timestamp": "١٦١٤٢٦٥٣٣٠"}, then, [secret]),
+        ({"webhook-signature": headers["webhook-signature"].removeprefix("v1,")}, then, [secret]),
+        ({"webhook-signature": "v1,"}, then, [""]),
+        ({"webhook-signature": "v1,\udcff"}, then, [secret]),
+    ):
+        with pytest.raises(Forged):
+            own.authenticate(WebhookRequest(headers={**headers, **wrong}, body=body), secrets, now)
+
+
+def test_faults_name_the_place_and_no_value_of_the_document() -> None:
+    for body, place in (
+        (GOOD | {"line_items": [{"sku": "A", "quantity": "hush", "price": 1}]}, "line_items[0].quantity"),
+        (GOOD | {"line_items": [{"sku": "A", "quantity": 1, "price": "hush"}]}, "line_items[0].price"),
+        (GOOD | {"line_items": ["hush"]}, "line_items[0]"),
+        (GOOD | {"line_items": "hush"}, "line_items"),
+        (GOOD | {"discounts": [{"code": ["hush"], "amount": 1}]}, "discounts[0].code"),
+        (GOOD | {"tax_lines": [{"title": "x"}]}, "tax_lines[0].amount"),
+        (GOOD | {"billing_address": "hush"}, "billing_address"),
+        (GOOD | {"billing_address": {"city": ["hush"]}}, "billing_address.city"),
+        (GOOD | {"email": {"hush": 1}}, "email"),
+        (GOOD | {"total": "hush"}, "total"),
+    ):
+        with pytest.raises(BadOrder) as caught:
+            parsed(body)
+        assert caught.value.field == place
+        assert "hush" not in str(caught.value)

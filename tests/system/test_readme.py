@@ -1,0 +1,53 @@
+"""The README tells the truth about files, commands and dependencies."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+
+from connector.cli.main import COMMANDS, connector
+from connector.cli.platforms import cells
+from connector.sdk import registry
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "path", sorted(set(re.findall(r"`((?:tests|config|adapters|connector)/[\w./-]+)`", README)))
+)
+def test_every_file_that_it_names_exists(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize(("path", "name"), re.findall(r"`(tests/\w+\.py)::(\w+)`", README))
+def test_every_test_that_holds_a_promise_exists(path: str, name: str) -> None:
+    assert re.search(
+        rf"^((async )?def {name}\(|class {name}\b|{name} = )", (ROOT / path).read_text(), re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_stands_in_it_and_can_be_loaded(command: str) -> None:
+    assert re.search(rf"`{command}\b", README)
+    loaded = connector.get_command(click.Context(connector), command)
+    assert loaded is not None
+    assert loaded.name == command
+    assert loaded.help
+
+
+@pytest.mark.parametrize("platform", registry.platforms())
+def test_the_table_of_platforms_says_what_the_adapters_say(platform: str) -> None:
+    title, *rest = cells(platform)
+    assert f"| {title} (`{platform}`) | {' | '.join(rest)} |" in README
+
+
+def test_every_dependency_earns_its_place_in_the_table() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for dependency in project["dependencies"]:
+        name = re.split(r"[^A-Za-z0-9-]", dependency)[0]
+        assert re.search(rf"^\|[^|]*\b{name}\b", README, re.MULTILINE | re.IGNORECASE), name
