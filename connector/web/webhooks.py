@@ -1,4 +1,4 @@
-"""``POST /webhooks/<store>``: verify, keep durably, answer. The work follows: ``connector.ingest.webhooks``."""
+"""``POST /webhooks/<store>``: verify, keep durably, answer; ``connector.ingest.webhooks`` does the rest."""
 
 from __future__ import annotations
 
