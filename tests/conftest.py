@@ -42,7 +42,7 @@ class ClosedNetwork(AssertionError):
     """A test reached for something that is not on this machine."""
 
 
-collect_ignore = [] if CHROMIUM else ["test_page.py"]
+collect_ignore = [] if CHROMIUM else ["unit/web/test_page.py"]
 
 
 def pytest_configure() -> None:
