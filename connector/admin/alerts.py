@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, select
 from connector.ingest import subscriptions
 from connector.mapping.settings import NO_CONTACT
 from connector.state import inbox
-from connector.state.outbox.acceptance import OUTBOX
+from connector.state.outbox.schema import OUTBOX
 
 RECENT = 200  # the orders that tell how often this shop sells
 FEWEST = 20  # below that nothing is usual

@@ -18,7 +18,7 @@ from connector.model.order import Document
 from connector.runtime import exact_json
 from connector.state import audit, documents
 from connector.state.outbox import acceptance, payloads
-from connector.state.outbox.acceptance import OUTBOX
+from connector.state.outbox.schema import OUTBOX
 from connector.state.stores import STORES
 
 

@@ -19,7 +19,7 @@ from connector.ingest.poll import remap
 from connector.ingest.source import Shop
 from connector.state import audit
 from connector.state.outbox import acceptance
-from connector.state.outbox.acceptance import OUTBOX
+from connector.state.outbox.schema import DISCARDED, OUTBOX
 
 log = structlog.get_logger()
 
@@ -146,7 +146,7 @@ def _discard(connection: Connection, shop: Shop, refs: Sequence[str], by: str) -
     connection.execute(
         update(OUTBOX)
         .where(OUTBOX.c.store == shop.name, OUTBOX.c.ref.in_(failed))
-        .values(state="skipped", rule=acceptance.DISCARDED)
+        .values(state="skipped", rule=DISCARDED)
     )
     _note(connection, shop, failed, "discarded", f"set aside by an operator ({by})")
     return len(failed)

@@ -24,7 +24,7 @@ from connector.state import breakers, quota
 from connector.state.cursors import CURSORS
 from connector.state.inbox import INBOX
 from connector.state.outbox import acceptance
-from connector.state.outbox.acceptance import OUTBOX
+from connector.state.outbox.schema import OUTBOX
 from connector.state.stores import STORES
 
 ALARM_SECONDS = 300.0  # before a store's alarms are looked at again: they move within hours

@@ -17,7 +17,7 @@ from connector.sdk.contract import PushedAdapter
 from connector.settings.models import Settings
 from connector.state import backfills, breakers, cursors, quota, stores
 from connector.state.outbox import acceptance, claims
-from connector.state.outbox.acceptance import OUTBOX
+from connector.state.outbox.schema import OUTBOX
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from connector.daemon.app import App
 from connector.ingest.poll import look, remap
 from connector.ingest.source import Shop
 from connector.model.errors import UsageError
-from connector.state.outbox.acceptance import OUTBOX
+from connector.state.outbox.schema import OUTBOX
 
 PAGE = 100  # orders a transaction
 

@@ -14,8 +14,8 @@ from connector.model.errors import BadOrder
 from connector.model.order import Document
 from connector.state import audit, documents
 from connector.state.documents import DOCUMENTS
-from connector.state.outbox.acceptance import FORGOTTEN, OUTBOX
 from connector.state.outbox.payloads import BODIES
+from connector.state.outbox.schema import FORGOTTEN, OUTBOX
 
 PAGE = 500
 

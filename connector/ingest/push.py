@@ -19,7 +19,7 @@ from connector.model.order import Document
 from connector.sdk.contract import PushedAdapter
 from connector.state import cursors
 from connector.state.outbox import acceptance
-from connector.state.outbox.acceptance import OUTBOX
+from connector.state.outbox.schema import OUTBOX
 
 FEED = "push"  # the name of their cursor, which only tells when something arrived last
 MOMENT = timedelta(microseconds=1)  # between two orders that arrive together

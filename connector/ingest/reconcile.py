@@ -17,7 +17,7 @@ from connector.ingest.poll import as_of, look, rest, take
 from connector.ingest.source import Shop
 from connector.sdk.contract import History, Page
 from connector.state.outbox import acceptance
-from connector.state.outbox.acceptance import OUTBOX
+from connector.state.outbox.schema import OUTBOX, STATES
 
 
 class Sum(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +134,7 @@ def _sum(
     brought_in: int,
     gone: int,
 ) -> Sum:
-    states: dict[str, int] = dict.fromkeys(acceptance.STATES, 0)
+    states: dict[str, int] = dict.fromkeys(STATES, 0)
     skipped: dict[str, int] = {}
     known: set[str] = set()
     for ref, state, rule in connection.execute(

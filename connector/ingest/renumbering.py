@@ -18,7 +18,7 @@ from connector.ingest.source import Shop
 from connector.ingest.transform import Known, judge
 from connector.model.order import Document
 from connector.state import documents, stores
-from connector.state.outbox.acceptance import OUTBOX
+from connector.state.outbox.schema import OUTBOX
 
 log = structlog.get_logger()
 

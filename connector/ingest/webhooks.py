@@ -20,7 +20,7 @@ from connector.model.errors import AuthError, StateError, Unavailable
 from connector.state import audit, breakers, inbox
 from connector.state.inbox import CONTACT, EVERYTHING, INBOX, LOOK, ORDER, SCRUB, Errand
 from connector.state.outbox import acceptance
-from connector.state.outbox.acceptance import OUTBOX
+from connector.state.outbox.schema import OUTBOX
 
 log = structlog.get_logger()
 

@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Connection, Integer, Text, func, insert, or_,
 from sqlmodel import Field
 
 from connector.state.database import Record, UtcTime, table_of
-from connector.state.outbox.acceptance import OUTBOX
+from connector.state.outbox.schema import OUTBOX
 
 
 class BackfillRecord(Record, table=True):

@@ -12,8 +12,8 @@ from connector.state.audit import EVENTS
 from connector.state.database import Database
 from connector.state.documents import DOCUMENTS
 from connector.state.inbox import INBOX, LOOK, NOTE
-from connector.state.outbox.acceptance import OUTBOX
 from connector.state.outbox.payloads import BODIES
+from connector.state.outbox.schema import OUTBOX
 
 log = structlog.get_logger()
 

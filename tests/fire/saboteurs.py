@@ -18,7 +18,8 @@ from connector.model import payload
 from connector.runtime.http import Reply
 from connector.state import cursors, quota
 from connector.state.outbox import acceptance, claims
-from connector.state.outbox.acceptance import OUTBOX, Version
+from connector.state.outbox.acceptance import Version
+from connector.state.outbox.schema import OUTBOX
 
 
 def cursor_before_commit() -> None:

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from connector.mapping import lanes
 from connector.state import audit, bulk, quota, stores
-from connector.state.outbox.acceptance import OUTBOX
 from connector.state.outbox.payloads import BODIES
+from connector.state.outbox.schema import OUTBOX
 
 
 class SendingRules(msgspec.Struct, frozen=True, kw_only=True):

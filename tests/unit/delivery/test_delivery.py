@@ -20,7 +20,7 @@ from connector.runtime.exact_json import decode
 from connector.runtime.http import Http, Reply
 from connector.sandbox.faults import Fault
 from connector.state import audit, breakers, stores
-from connector.state.outbox.acceptance import OUTBOX
+from connector.state.outbox.schema import OUTBOX
 from tests.privy import RunningSandbox, running_sandbox
 from tests.state import MINUTE, NOW, HandClock, State, old, open_state, sending_rules, version
 

@@ -25,7 +25,7 @@ from sqlalchemy.exc import IntegrityError
 from connector.state import bulk
 from connector.state.database import Database
 from connector.state.documents import DOCUMENTS
-from connector.state.outbox.acceptance import OUTBOX
+from connector.state.outbox.schema import OUTBOX
 
 AT = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone(timedelta(hours=-9)))

@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from connector.state import audit
 from connector.state.outbox import acceptance
-from connector.state.outbox.acceptance import DISCARDED, OUTBOX
+from connector.state.outbox.schema import DISCARDED, OUTBOX
 from tests.state import MINUTE, NOW, State, old, open_state, version
 
 BIGGEST = 2**63 - 1
