@@ -15,7 +15,7 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, func, select, update
 
-from connector.ingest.poll import remap
+from connector.ingest.page import remap
 from connector.ingest.source import Shop
 from connector.state import audit
 from connector.state.outbox import acceptance

@@ -14,7 +14,8 @@ from connector.admin import explain
 from connector.cli.context import as_json_option, complete_store, print_json, with_app
 from connector.cli.parameters import Moment
 from connector.daemon.app import App
-from connector.ingest.poll import look, remap
+from connector.ingest.lookup import look
+from connector.ingest.page import remap
 from connector.ingest.source import Shop
 from connector.model.errors import UsageError
 from connector.state.outbox.schema import OUTBOX

@@ -14,7 +14,8 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from connector.daemon.app import App
 from connector.delivery.dispatcher import Sender, deliver
 from connector.ingest import subscriptions
-from connector.ingest.poll import poll, read_backfill
+from connector.ingest.backfill import read_backfill
+from connector.ingest.poll import poll
 from connector.ingest.reconcile import look_at_open, reconcile
 from connector.ingest.source import Shop
 from connector.ingest.webhooks import Errands

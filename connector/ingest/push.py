@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from connector.ingest.poll import take
+from connector.ingest.page import take
 from connector.ingest.source import Shop
 from connector.model.errors import BadOrder, StateError, UsageError
 from connector.model.order import Document

@@ -13,7 +13,8 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from connector.ingest.identity import verify
-from connector.ingest.poll import as_of, look, rest, take
+from connector.ingest.lookup import look, rest
+from connector.ingest.page import as_of, take
 from connector.ingest.source import Shop
 from connector.sdk.contract import History, Page
 from connector.state.outbox import acceptance

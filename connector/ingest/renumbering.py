@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Select, select, update
 
-from connector.ingest.poll import remap
+from connector.ingest.page import remap
 from connector.ingest.source import Shop
 from connector.ingest.transform import Known, judge
 from connector.model.order import Document

@@ -14,7 +14,8 @@ import structlog
 from sqlalchemy import Connection, bindparam, delete, exists
 
 from connector.ingest import erasure
-from connector.ingest.poll import failed, look
+from connector.ingest.lookup import look
+from connector.ingest.pause import failed
 from connector.ingest.source import Shop
 from connector.model.errors import AuthError, StateError, Unavailable
 from connector.state import audit, breakers, inbox

@@ -11,7 +11,8 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import Connection
 
-from connector.ingest.poll import LONGEST_WAIT, look, poll
+from connector.ingest.lookup import look
+from connector.ingest.poll import LONGEST_WAIT, poll
 from connector.ingest.reconcile import reconcile
 from connector.ingest.source import Shop
 from connector.mapping.mapper import Mapper

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from connector.admin.alerts import of_store as alarms_of_store
-from connector.ingest.poll import look
+from connector.ingest.lookup import look
 from connector.ingest.source import Shop
 from connector.ingest.webhooks import BURST, FAULT_SECONDS, UNKNOWN_SECONDS, Errands
 from connector.mapping.mapper import Mapper

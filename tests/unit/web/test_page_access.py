@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from connector.daemon.app import App
-from connector.ingest.poll import take
+from connector.ingest.page import take
 from connector.model.order import Document
 from connector.runtime import passwords
 from connector.settings import loader
