@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,10 +12,11 @@ from sqlalchemy import Connection, func, select
 
 from connector.ingest.page import take
 from connector.ingest.source import Shop
-from connector.model.errors import BadOrder, StateError, UsageError
+from connector.model.errors import BadOrder, UsageError
 from connector.model.order import Document
 from connector.sdk.contract import PushedAdapter
 from connector.state import cursors
+from connector.state.group_commit import GroupCommit
 from connector.state.outbox import acceptance
 from connector.state.outbox.schema import OUTBOX
 
@@ -50,70 +49,39 @@ class Arrivals(msgspec.Struct, frozen=True):
     taken: acceptance.Accepted
 
 
+Arriving = GroupCommit[Sequence[dict[str, Any]], Sequence[Arrival]]
+
+
 class Reception:
-    """Takes in what is pushed. What comes while a transaction runs shares the next one, so a burst is few."""
+    """Takes in what is pushed, in one transaction what comes together to a store."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, deque[_Push]] = {}
-        self._working: set[asyncio.Task[None]] = set()
+        self._arriving: dict[str, tuple[Shop, Arriving]] = {}
 
     async def arrive(self, shop: Shop, bodies: Sequence[dict[str, Any]]) -> Sequence[Arrival]:
         """What became of the documents, once all of them are safe. Raises StateError."""
-        push = _Push(shop, bodies, asyncio.get_running_loop().create_future())
-        waiting = self._waiting.setdefault(shop.name, deque())
-        waiting.append(push)
-        if len(waiting) == 1:
-            task = asyncio.create_task(self._receive(waiting))
-            self._working.add(task)
-            task.add_done_callback(self._working.discard)
-        try:
-            return await asyncio.wait_for(push.answer, DATABASE_SECONDS)
-        except TimeoutError:
-            raise StateError("the database did not take pushed orders in time") from None
-
-    async def _receive(self, waiting: deque[_Push]) -> None:
-        """Until none waits. The first stays in the line until it is answered, and so shows that we work."""
-        while waiting:
-            shop, together = waiting[0].shop, [waiting[0]]
-            for push in list(waiting)[1:]:
-                if push.shop is not shop or sum(len(one.bodies) for one in (*together, push)) > MOST:
-                    break
-                together.append(push)
-            await _take_together(shop, together)
-            for _ in together:
-                waiting.popleft()
+        known, arriving = self._arriving.get(shop.name, (None, None))
+        if known is not shop or arriving is None:  # the first, or after a reload
+            arriving = GroupCommit(
+                partial(_take_together, shop),
+                seconds=DATABASE_SECONDS,
+                most=MOST,
+                late="the database did not take pushed orders in time",
+            )
+            self._arriving[shop.name] = shop, arriving
+        return await arriving.add(bodies, len(bodies))
 
 
-@dataclass
-class _Push:
-    """One request's documents, and its answer to come."""
-
-    shop: Shop
-    bodies: Sequence[dict[str, Any]]
-    answer: asyncio.Future[Sequence[Arrival]]
-
-
-async def _take_together(shop: Shop, pushes: Sequence[_Push]) -> None:
-    """Each push gets its answer, or the fault. A fault of ours with one is not shared by the others."""
-    try:
-        async with shop.lock:
-            bodies = [body for push in pushes for body in push.bodies]
-            arrivals = await shop.db.run(take_in, shop, bodies, FEED)
-    except Exception as fault:
-        if len(pushes) > 1 and not isinstance(fault, StateError):
-            for push in pushes:
-                await _take_together(shop, [push])
-            return
-        for push in pushes:
-            if not push.answer.done():  # its sender may have gone
-                push.answer.set_exception(fault)
-        return
+async def _take_together(
+    shop: Shop, pushes: Sequence[Sequence[dict[str, Any]]]
+) -> Sequence[Sequence[Arrival]]:
+    """In one transaction; what became of each push's documents."""
+    async with shop.lock:
+        bodies = [body for push in pushes for body in push]
+        arrivals = await shop.db.run(take_in, shop, bodies, FEED)
     shop.took(arrivals.taken)
     each = iter(arrivals.each)
-    for push in pushes:
-        own = [next(each) for _ in push.bodies]
-        if not push.answer.done():
-            push.answer.set_result(own)
+    return [[next(each) for _ in push] for push in pushes]
 
 
 def take_in(

@@ -7,7 +7,6 @@ matter. The shop is fetched from at a bounded pace, with room for a burst.
 from __future__ import annotations
 
 import asyncio
-import random
 from datetime import timedelta
 
 import structlog
@@ -17,6 +16,7 @@ from connector.ingest import erasure
 from connector.ingest.lookup import look
 from connector.ingest.pause import failed
 from connector.ingest.source import Shop
+from connector.model.backoff import Backoff
 from connector.model.errors import AuthError, StateError, Unavailable
 from connector.state import audit, breakers, inbox
 from connector.state.inbox import CONTACT, EVERYTHING, INBOX, LOOK, ORDER, SCRUB, Errand
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 BURST = 10  # fetches that may follow each other at once
 UNKNOWN_SECONDS = (2.0, 10.0, 60.0, 600.0)  # a new order can be visible later than its webhook comes
-FAULT_SECONDS = (5.0, 600.0)  # first and longest wait after a fault of the shop
+FAULT = Backoff(5.0, 600.0)  # after a fault of the shop
 GIVE_UP = timedelta(days=1)  # poll and reconcile have found the order long since
 SCRUB_SECONDS = 60.0  # the wait while another process reads the database
 PAGE = 100  # documents searched in one transaction
@@ -108,10 +108,10 @@ class Errands:
             detail = f"a webhook named this order, but it could not be fetched for a day: {error}"
             await shop.db.run(_give_up, shop, errand, "unreachable", detail)
             return
-        self._rests_until = steady + _wait(self._strikes)
         self._strikes += 1
+        self._rests_until = steady + FAULT.wait(self._strikes)
         # One order at which the shop always fails must not keep the others waiting, so it goes back furthest.
-        await shop.db.run(inbox.later, errand, max(self._rests_until, steady + _wait(errand.tries)))
+        await shop.db.run(inbox.later, errand, max(self._rests_until, steady + FAULT.wait(errand.tries + 1)))
         log.warning("webhook.waits", store=shop.name, ref=errand.subject, error=str(error))
 
     async def _erase(self, errand: Errand) -> None:
@@ -140,12 +140,6 @@ class Errands:
             refs, after = await self._shop.db.run(erasure.search, self._shop, contact, after, PAGE)
             found += refs
         return found
-
-
-def _wait(failures: int) -> float:
-    """Seconds after a fault that had so many before it."""
-    first, longest = FAULT_SECONDS
-    return min(first * 2.0 ** min(failures, 20), longest) * random.uniform(0.8, 1.0)
 
 
 def _next(connection: Connection, store: str, steady: float) -> tuple[Errand | None, float | None]:

@@ -7,18 +7,18 @@ pause, another failure makes it longer. Times are the steady clock's seconds.
 
 from __future__ import annotations
 
-import random
 from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection, Float, delete, insert, select, update
 from sqlmodel import Field
 
+from connector.model.backoff import Backoff
 from connector.state.database import Record, UtcTime, table_of
 
 PATIENCE = 3  # failures in a row before a passing fault makes a breaker open
-AUTH_SECONDS = (60.0, 3600.0)  # first and longest wait after refused credentials
-FAULT_SECONDS = (5.0, 300.0)  # the same after passing faults
+AUTH = Backoff(60.0, 3600.0)  # after refused credentials
+FAULT = Backoff(5.0, 300.0)  # after passing faults
 MAX_WAIT = 24 * 3600.0
 
 
@@ -133,8 +133,6 @@ def probe_now(connection: Connection, steady: float) -> None:
 
 
 def _wait(kind: str, strikes: int) -> float:
-    if kind == "fault" and strikes < PATIENCE:
-        return 0.0
-    first, longest = FAULT_SECONDS if kind == "fault" else AUTH_SECONDS
-    grown = first * 2.0 ** min(strikes - (PATIENCE if kind == "fault" else 1), 20)
-    return min(grown, longest) * random.uniform(0.8, 1.0)
+    if kind != "fault":
+        return AUTH.wait(strikes)
+    return FAULT.wait(strikes - PATIENCE + 1) if strikes >= PATIENCE else 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Sequence
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -14,6 +14,7 @@ from connector.model.errors import Forged, StateError
 from connector.runtime.instruments import WEBHOOKS
 from connector.sdk.contract import Notice, WebhookRequest
 from connector.state import inbox
+from connector.state.group_commit import GroupCommit
 from connector.web.context import Front, answer
 from connector.web.request_body import whole_body
 
@@ -24,51 +25,19 @@ DATABASE_SECONDS = 4.0  # then the shop is told to try again; the impatient ones
 QUIET_SECONDS = 60.0  # between two lines of the log about forged webhooks of one store
 
 
-class Letterbox:
-    """Keeps what arrives. What comes in while a transaction runs shares the next one, so a burst is few."""
-
-    def __init__(self, front: Front) -> None:
-        self._front = front
-        self._waiting: list[tuple[str, Notice, asyncio.Future[None]]] = []
-        self._emptying: asyncio.Task[None] | None = None
-
-    async def keep(self, store: str, notice: Notice) -> None:
-        """Committed when this returns. Raises StateError when it cannot be."""
-        kept = asyncio.get_running_loop().create_future()
-        self._waiting.append((store, notice, kept))
-        if self._emptying is None:
-            self._emptying = asyncio.create_task(self._empty())
-        try:
-            await asyncio.wait_for(kept, DATABASE_SECONDS)
-        except TimeoutError:
-            raise StateError("the database did not take a webhook in time") from None
-
-    async def _empty(self) -> None:
-        while self._waiting:
-            letters, self._waiting = self._waiting, []
-            app = self._front.app
-            fault: Exception | None = None
-            try:
-                notices = [(store, notice) for store, notice, _ in letters]
-                await app.db.run(inbox.arrive, notices, now=app.clock.now(), steady=app.clock.steady())
-            except Exception as error:
-                fault = error
-            for _, _, kept in letters:
-                if kept.done():  # its caller waited too long
-                    continue
-                if fault is None:
-                    kept.set_result(None)
-                else:
-                    kept.set_exception(fault)
-            if fault is None:
-                for store in {store for store, _, _ in letters}:
-                    app.on_nudge(store)
-        self._emptying = None
-
-
 def routes(front: Front) -> list[BaseRoute]:
     """For shops."""
-    letterbox = Letterbox(front)
+
+    async def commit(letters: Sequence[tuple[str, Notice]]) -> list[None]:
+        app = front.app
+        await app.db.run(inbox.arrive, letters, now=app.clock.now(), steady=app.clock.steady())
+        for store in {store for store, _ in letters}:
+            app.on_nudge(store)
+        return [None] * len(letters)
+
+    kept: GroupCommit[tuple[str, Notice], None] = GroupCommit(
+        commit, seconds=DATABASE_SECONDS, late="the database did not take a webhook in time"
+    )
     complained: dict[str, float] = {}
 
     async def webhook(request: Request) -> Response:
@@ -99,7 +68,7 @@ def routes(front: Front) -> list[BaseRoute]:
             WEBHOOKS.labels(name, "nothing").inc()
             return answer({"status": "nothing to do"})
         try:
-            await letterbox.keep(name, notice)
+            await kept.add((name, notice))
         except StateError:
             WEBHOOKS.labels(name, "unavailable").inc()
             raise

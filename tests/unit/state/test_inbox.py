@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from connector.admin.alerts import of_store as alarms_of_store
 from connector.ingest.lookup import look
 from connector.ingest.source import Shop
-from connector.ingest.webhooks import BURST, FAULT_SECONDS, UNKNOWN_SECONDS, Errands
+from connector.ingest.webhooks import BURST, FAULT, UNKNOWN_SECONDS, Errands
 from connector.mapping.mapper import Mapper
 from connector.mapping.order_ids import Numbering, Strategy
 from connector.mapping.settings import MappingSettings
@@ -277,7 +277,7 @@ async def test_a_fault_of_the_shop_makes_it_rest_and_loses_nothing(scene: Scene)
     arrive(scene.state, look_at(3, 4, 5))
     wait = await scene.run()
     assert wait is not None
-    assert wait == pytest.approx(FAULT_SECONDS[0], rel=0.25)
+    assert wait == pytest.approx(FAULT.first, rel=0.25)
     assert len(scene.fetched()) == 1  # the others wait too, instead of meeting the same fault
     scene.shop.calm()
     while wait is not None:
