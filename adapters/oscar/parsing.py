@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -25,7 +24,7 @@ from connector.model.order import (
     TaxLine,
 )
 from connector.sdk.amounts import PRICE_DECIMALS, amount, currency, rounded
-from connector.sdk.fields import shaped, utc
+from connector.sdk.fields import moment_of, shaped
 
 # Statuses are words of the project's own. These are Oscar's sandbox's and django-oscar-api's; a shop that
 # uses them in another sense says so in its mapping. Whether an order was paid the API does not tell.
@@ -62,8 +61,6 @@ ORIGINS: Mapping[str, str] = {
     "billing_address": "billing_address",
     "shipping_address": "shipping_address",
 }
-
-Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class _Place(msgspec.Struct):
@@ -107,7 +104,6 @@ class _Body(msgspec.Struct):
     currency: str
     total_incl_tax: Decimal
     total_excl_tax: Decimal
-    date_placed: Time
     lines: list[_Line]
     email: str | None = None
     owner: str | None = None
@@ -131,7 +127,7 @@ def parse(document: Document) -> Order:
     return Order(
         ref=document.ref,
         number=body.number,
-        placed_at=utc(body.date_placed, "date_placed"),
+        placed_at=moment_of(document.body, "date_placed"),
         changed_at=document.changed_at,
         currency=currency(body.currency, "currency"),
         total=total,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,24 +24,22 @@ from connector.model.order import (
     Status,
     TaxLine,
 )
+from connector.sdk import timestamps
 from connector.sdk.amounts import amount, decimals
 from connector.sdk.contract import StrictModel
 from connector.sdk.expressions import Expression, ExpressionError
+from connector.sdk.timestamps import EPOCH
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_ID = 200
 LARGEST_VERSION = 10**17
 MOST_ROWS = 5000  # line items of one order
 FINANCIAL: Mapping[str, FinancialStatus] = {word.value: word for word in FinancialStatus}
 FULFILLMENT: Mapping[str, FulfillmentStatus] = {word.value: word for word in FulfillmentStatus}
 
-_UNIX = re.compile(r"\d{9,13}", re.ASCII)
 _DIGITS = re.compile(r"-?\d{1,19}", re.ASCII)
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 _LARGEST_COUNT = 10**9
 _LARGEST_NUMBER = 10**40
-_FAR = Decimal(10**12)  # seconds, outside of the calendar
-_MILLISECONDS_FROM = 10**11  # as seconds that would be the year 5138
 
 
 class Parser:
@@ -167,20 +165,13 @@ class Parser:
         found = self._found(name, body)
         if found is None:
             return None
-        if isinstance(found, str) and _UNIX.fullmatch(found.strip()):
-            found = int(found)
         try:
-            if isinstance(found, int | Decimal) and not isinstance(found, bool):
-                number = Decimal(found)
-                seconds = number / 1000 if abs(number) >= _MILLISECONDS_FROM else number
-                return EPOCH + timedelta(microseconds=int(max(-_FAR, min(seconds, _FAR)) * 1_000_000))
-            moment = datetime.fromisoformat(found.strip())
-            if moment.tzinfo is None and self._zone is not None:
-                moment = moment.replace(tzinfo=self._zone)
-            if moment.tzinfo is None:
-                raise BadOrder(name, "the time states no zone; say which one it is under options.time_zone")
-            return moment.astimezone(UTC)
-        except (ValueError, OverflowError, AttributeError):
+            return timestamps.read(found, self._zone)
+        except timestamps.NoZone:
+            raise BadOrder(
+                name, "the time states no zone; say which one it is under options.time_zone"
+            ) from None
+        except ValueError:
             raise BadOrder(name, "is no time; ISO 8601 or unix (milli)seconds are") from None
 
     def _line_items(self, body: dict[str, Any], digits: int) -> Iterator[LineItem]:

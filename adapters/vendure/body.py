@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
 import msgspec
 
-Time = Annotated[datetime, msgspec.Meta(tz=True)]
 Id = Annotated[str, msgspec.Meta(min_length=1)]
 Minor = Annotated[int, msgspec.Meta(ge=-(10**15), le=10**15)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
@@ -120,8 +118,6 @@ class Body(msgspec.Struct, rename="camel"):
     id: Id
     code: str
     state: str
-    created_at: Time
-    order_placed_at: Time | None
     currency_code: str
     total_with_tax: Minor
     tax_summary: list[Tax]

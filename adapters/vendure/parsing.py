@@ -12,7 +12,7 @@ from adapters.vendure.body import Body, Customer, Line, Place
 from connector.model.errors import BadOrder
 from connector.model.order import Address, Discount, Document, LineItem, Order, Phone, TaxLine
 from connector.sdk.amounts import currency
-from connector.sdk.fields import shaped, utc
+from connector.sdk.fields import moment_of, shaped
 
 ORIGINS: Mapping[str, str] = {
     "order_id": "id",
@@ -43,6 +43,7 @@ def parse(document: Document) -> Order:
     body = shaped(document.body, Body)
     if body.id != document.ref:
         raise BadOrder("id", "is not the id under which the shop listed the order")
+    placed = document.body.get("orderPlacedAt") is not None
     total = _sold(body)
     settled = body.paid("Settled")
     refunds = [refund for payment in body.payments or () for refund in payment.refunds]
@@ -53,7 +54,7 @@ def parse(document: Document) -> Order:
     return Order(
         ref=document.ref,
         number=body.code,
-        placed_at=utc(body.order_placed_at or body.created_at, "orderPlacedAt"),
+        placed_at=moment_of(document.body, "orderPlacedAt" if placed else "createdAt"),
         changed_at=document.changed_at,
         currency=currency(body.currency_code, "currencyCode"),
         total=body.money(total),
@@ -65,7 +66,7 @@ def parse(document: Document) -> Order:
             [parcel.state for parcel in parcels],
             whole=packed >= sum(line.quantity for line in body.lines),
         ),
-        placed=body.order_placed_at is not None,
+        placed=placed,
         settled=statuses.is_settled(
             body.state,
             settled=settled,

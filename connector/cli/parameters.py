@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from connector.runtime.clock import Clock
+from connector.sdk import timestamps
 
 
 class Moment(click.ParamType[datetime]):
@@ -26,10 +27,9 @@ class Moment(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         try:
-            moment = datetime.fromisoformat(value)
+            moment = timestamps.iso(value, UTC)
         except ValueError:
             self.fail(f"{value!r} is no date; write 2026-01-31 or 2026-01-31T12:00:00Z", param, ctx)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         now = Clock().now()
         if self._past and moment > now:
             self.fail(f"{value!r} lies in the future: it is {now:%Y-%m-%dT%H:%M}Z", param, ctx)

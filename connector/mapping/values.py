@@ -23,6 +23,7 @@ from connector.mapping.addresses import one_line, printable
 from connector.model.errors import BadOrder
 from connector.model.order import Address, Discount, FinancialStatus, FulfillmentStatus, LineItem, TaxLine
 from connector.model.payload import MAX_ORDER_ID, PayloadLine
+from connector.sdk import timestamps
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -34,6 +35,8 @@ _MOST_ITEMS = 10**9
 _DECIMAL_TEXT = re.compile(r"\s*[+-]?\d{1,30}(\.\d{1,30})?\s*", re.ASCII)
 _EMAIL = re.compile(r"[^@\s<>()\[\],;:\"\\]+@(?:[\w-]+\.)+[\w-]{2,}")
 _LONGEST_EMAIL = 254  # RFC 5321, 4.5.3.1.3
+
+NO_ZONE = "the time says no time zone, and Privy takes UTC"
 
 # Old orders keep the currency they were paid in: codes that ISO 4217 withdrew since online shops exist.
 _WITHDRAWN = frozenset(
@@ -87,7 +90,7 @@ def order_date(moment: datetime | None) -> datetime:
     if moment is None:
         raise BadOrder("order_date", "there is no time")
     if moment.tzinfo is None:
-        raise BadOrder("order_date", "the time says no time zone, and Privy takes UTC")
+        raise BadOrder("order_date", NO_ZONE)
     if not 1990 <= moment.year < 2200:
         raise BadOrder("order_date", f"the year {moment.year} cannot be right")
     return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
@@ -174,7 +177,9 @@ def _moment(field: str, value: Any) -> datetime:
         return value
     if isinstance(value, str):
         try:
-            return datetime.fromisoformat(value.strip())
+            return timestamps.iso(value)
+        except timestamps.NoZone:
+            raise BadOrder(field, NO_ZONE) from None
         except ValueError:
             pass
     raise BadOrder(field, f"expected an ISO 8601 time with its zone, found {_found(value)}{_unlike(value)}")

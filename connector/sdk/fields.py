@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from connector.model.errors import BadOrder
+from connector.sdk import timestamps
 
 T = TypeVar("T")
 
@@ -42,17 +43,15 @@ def rows_of(body: Part, name: str, place: str = "") -> Sequence[Part]:
 
 
 def moment(value: Any, zone: tzinfo | None = None) -> datetime | None:
-    """A time in ISO 8601 as aware UTC; None when it is none.
+    """A time in ISO 8601 as aware UTC, by ``timestamps``; None when it is none, or a day only.
 
     ``zone`` counts for a platform that writes its times without one; otherwise such a text is no time.
     """
-    if not isinstance(value, str) or "T" not in value:  # a date alone is no time
+    if not isinstance(value, str) or not timestamps.has_clock(value):
         return None
     try:
-        time = datetime.fromisoformat(value)
-        time = time.replace(tzinfo=zone) if time.tzinfo is None else time
-        return time.astimezone(UTC) if time.tzinfo else None
-    except (ValueError, OverflowError):
+        return timestamps.iso(value, zone)
+    except ValueError:
         return None
 
 
