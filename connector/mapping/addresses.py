@@ -38,7 +38,8 @@ def one_line(text: str) -> str:
     """The text with each run of white space made one space, without control characters."""
     if text.isprintable() and "  " not in text:  # nearly every one; a space is the only printable white space
         return text.strip()
-    return printable(" ".join(text.split()))
+    words = printable(" ".join(text.split()))  # a line feed is white space and a control character
+    return " ".join(words.split())
 
 
 @lru_cache(maxsize=512)

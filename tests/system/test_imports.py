@@ -18,7 +18,7 @@ FOR_RARE_MOMENTS = {
 }
 DAEMON = """
 import atexit, sys
-from connector.cli import main
+from connector.cli.main import main
 
 atexit.register(lambda: print(*sys.modules))
 sys.argv = ["connector", "-c", sys.argv[1], "run"]

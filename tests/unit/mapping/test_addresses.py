@@ -1,7 +1,7 @@
 """Clean text, country codes, state codes."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connector.mapping.addresses import clean, country_code, one_line, printable, state_code
@@ -61,6 +61,7 @@ def test_an_address_is_clean_and_an_unknown_country_left_out() -> None:
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=())))
+@example("0 \x1b 0")
 def test_any_text_can_be_sent_once_it_is_clean(text: str) -> None:
     exact_json.encode([printable(text), one_line(text)])
     assert one_line(one_line(text)) == one_line(text)

@@ -206,7 +206,7 @@ def test_every_librarys_logger_speaks_through_the_same_redaction(stream: io.Stri
 def test_what_nothing_caught_is_one_event_a_line_too_and_redacted(fault: str) -> None:
     code = (
         "import asyncio, gc, threading, warnings\n"
-        "from connector import log\n"
+        "from connector.runtime import log\n"
         "SAID = 'hush-hush-hush\\nof jo@mail.example'\n"
         "log.configure(secrets=['hush-hush-hush'])\n" + fault
     )

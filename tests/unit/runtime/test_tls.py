@@ -15,8 +15,8 @@ ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 CALL = """
 import asyncio, sys
-from connector.errors import Unavailable
-from connector.http import Http
+from connector.model.errors import Unavailable
+from connector.runtime.http import Http
 
 async def call():
     async with Http() as http:
@@ -28,16 +28,16 @@ except Unavailable as error:
     print(error)
 """
 TRUSTED = """
-from connector.http import _trusted
+from connector.runtime.http import _trusted
 
 print(_trusted().cert_store_stats()["x509_ca"])
 """
 LOADING = """
 import os
-from connector import cli
+from connector.cli import main as cli
 
 with cli._thriftily():
-    import connector.http
+    import connector.runtime.http
     import aiohttp.connector
 
 print(aiohttp.connector._SSL_CONTEXT_VERIFIED.cert_store_stats()["x509_ca"])

@@ -15,7 +15,7 @@ from connector.sdk import registry
 
 ADAPTER = """
 from pydantic import SecretStr
-from connector.adapter import Adapter, StrictModel, Traits
+from connector.sdk.contract import Adapter, StrictModel, Traits
 from adapters.woocommerce import WooCommerce  # another platform's adapter that is only imported
 
 class Keys(StrictModel):
@@ -62,7 +62,7 @@ def install(root: Path, distribution: str, entry_points: str) -> None:
 
 def test_listing_the_platforms_imports_no_adapter() -> None:
     code = (
-        "import sys; from connector import registry; assert 'woocommerce' in registry.platforms();"
+        "import sys; from connector.sdk import registry; assert 'woocommerce' in registry.platforms();"
         "print([name for name in sys.modules if name.startswith('adapters.')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
