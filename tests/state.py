@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, Row
 
 from connector.model.payload import fingerprint
+from connector.model.states import Settlement
 from connector.runtime import exact_json
 from connector.runtime.clock import Clock
 from connector.state import quota, stores
@@ -107,7 +108,7 @@ class State:
     def settle(
         self,
         claim: claims.Claim,
-        outcome: str = "delivered",
+        outcome: Settlement = Settlement.DELIVERED,
         *,
         detail: str = "",
         delay: float = 0.0,

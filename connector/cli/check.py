@@ -15,10 +15,11 @@ from sqlalchemy import Connection
 from connector.admin import status
 from connector.cli.context import as_json_option, load, print_json
 from connector.daemon.app import App, numbering_of
-from connector.delivery.dispatcher import Sender
+from connector.delivery.sender import Sender
 from connector.ingest import subscriptions
 from connector.ingest.source import Shop
 from connector.model.errors import AuthError, Unavailable
+from connector.model.states import AttemptOutcome
 from connector.state import quota
 from connector.state.outbox import claims
 from connector.web.access import closed
@@ -105,13 +106,13 @@ async def _account(app: App, sender: Sender) -> Iterable[Line]:
         outcome = await sender.privy.probe(token)
         now = app.clock.now()
         said_at = outcome.said_at or said_at
-        if outcome.kind == "refused":
+        if outcome.kind is AttemptOutcome.REFUSED:
             what = "Privy takes the token"
             if token:
                 what += f" and the integration token of store {store}"
             lines.append(Line(level="ok", subject=subject, message=what))
         else:
-            where = f"store {store}" if outcome.kind == "store" else subject
+            where = f"store {store}" if outcome.kind is AttemptOutcome.STORE else subject
             lines.append(Line(level="error", subject=where, message=outcome.detail))
     if said_at is not None and abs((now - said_at).total_seconds()) > SKEW_SECONDS:
         skew = (now - said_at).total_seconds()

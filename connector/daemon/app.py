@@ -10,8 +10,9 @@ from typing import Self
 
 from sqlalchemy import Connection
 
-from connector.delivery.dispatcher import BACKOFF_SECONDS, Sender
 from connector.delivery.privy import Privy
+from connector.delivery.sender import Sender
+from connector.delivery.turn import BACKOFF_SECONDS
 from connector.ingest import subscriptions
 from connector.ingest.renumbering import renumber
 from connector.ingest.source import Shop

@@ -12,7 +12,8 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from connector.daemon.app import App
-from connector.delivery.dispatcher import Sender, deliver
+from connector.delivery.dispatcher import deliver
+from connector.delivery.sender import Sender
 from connector.ingest import subscriptions
 from connector.ingest.backfill import read_backfill
 from connector.ingest.poll import poll

@@ -9,12 +9,13 @@ import msgspec
 from sqlalchemy import Connection, Row, delete
 
 from adapters.woocommerce import paging
-from connector.delivery import dispatcher, privy
-from connector.delivery.privy import Outcome
+from connector.delivery import answers, dispatcher
+from connector.delivery.answers import Outcome
 from connector.ingest import poll
 from connector.ingest.source import Shop
 from connector.mapping import lanes
 from connector.model import payload
+from connector.model.states import AttemptOutcome
 from connector.runtime.http import Reply
 from connector.state import cursors, quota
 from connector.state.outbox import acceptance, claims
@@ -116,11 +117,11 @@ def no_second_guard() -> None:
 
 def any_answer_counts() -> None:
     """Every 200 is taken for Privy's."""
-    plain = privy.judge
+    plain = answers.read_answer
 
-    def judge(reply: Reply, has_integration_token: bool, order_id: int) -> Outcome:
+    def read_answer(reply: Reply, has_integration_token: bool, order_id: int) -> Outcome:
         if reply.status == 200:
-            return Outcome(kind="delivered", detail="200")
+            return Outcome(kind=AttemptOutcome.DELIVERED, detail="200")
         return plain(reply, has_integration_token, order_id)
 
-    privy.judge = judge
+    answers.read_answer = read_answer

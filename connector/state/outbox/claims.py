@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from connector.mapping import lanes
+from connector.model.states import Settlement
 from connector.state import audit, bulk, quota, stores
 from connector.state.outbox.payloads import BODIES
 from connector.state.outbox.schema import OUTBOX
@@ -50,14 +51,14 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a claim. ``outcome`` is one of delivered, later, refused, prevented.
+    """What became of a claim.
 
     ``delay`` in seconds is when to try a ``later`` or ``prevented`` one again; ``maybe`` says that Privy
     may hold it.
     """
 
     claim: Claim
-    outcome: str
+    outcome: Settlement
     detail: str
     delay: float = 0.0
     maybe: bool = False
@@ -112,17 +113,17 @@ def settle(
     connection: Connection, account: str, settled: Sequence[Settled], *, now: datetime, steady: float
 ) -> None:
     """Record the answers. A version that came in meanwhile stays waiting; only the sent one is told."""
-    by_outcome: dict[str, list[Settled]] = {}
+    by_outcome: dict[Settlement, list[Settled]] = {}
     # In the order in which ``outbox.known`` locks rows, so that two transactions cannot lock each other out.
     for one in sorted(settled, key=lambda one: (one.claim.store, one.claim.ref)):
         by_outcome.setdefault(one.outcome, []).append(one)
     for outcome, group in by_outcome.items():
         bulk.run(connection, _SETTLE[outcome], [_parameters(one, now, steady) for one in group])
-    for store, count in Counter(one.claim.store for one in by_outcome.get("prevented", ())).items():
+    for store, count in Counter(one.claim.store for one in by_outcome.get(Settlement.PREVENTED, ())).items():
         stores.count_prevented(connection, store, count)
     spent: dict[str, int] = {}
     for one in settled:
-        if one.outcome != "prevented":
+        if one.outcome is not Settlement.PREVENTED:
             spent[one.claim.lane] = spent.get(one.claim.lane, 0) + 1
     for lane, count in spent.items():
         quota.spend(connection, account, lane, count, steady)
@@ -130,7 +131,7 @@ def settle(
         connection,
         [
             audit.Event(
-                now, one.claim.store, one.claim.ref, "sent", one.outcome, f"{one.claim.why}: {one.detail}"
+                now, one.claim.store, one.claim.ref, "sent", one.outcome.value, f"{one.claim.why}: {one.detail}"
             )
             for one in settled
         ],
@@ -217,18 +218,21 @@ def _union(first: str, second: str) -> str:
 def _parameters(one: Settled, now: datetime, steady: float) -> dict[str, Any]:
     claim = one.claim
     values: dict[str, Any] = {"its_store": claim.store, "its_ref": claim.ref}
-    if one.outcome == "delivered":
-        values |= {
-            "its_hash": claim.hash,
-            "its_now": now,
-            "its_live": not claim.initial_sync,
-            "its_addresses": claim.addresses,
-            "its_changed_at": claim.changed_at,
-        }
-    elif one.outcome in ("later", "prevented"):
-        values |= {"its_due_at": steady + one.delay, "its_maybe": claim.maybe_before or one.maybe}
-    else:
-        values |= {"its_hash": claim.hash, "its_reason": one.detail, "its_maybe": claim.maybe_before}
+    match one.outcome:
+        case Settlement.DELIVERED:
+            values |= {
+                "its_hash": claim.hash,
+                "its_now": now,
+                "its_live": not claim.initial_sync,
+                "its_addresses": claim.addresses,
+                "its_changed_at": claim.changed_at,
+            }
+        case Settlement.LATER | Settlement.PREVENTED:
+            values |= {"its_due_at": steady + one.delay, "its_maybe": claim.maybe_before or one.maybe}
+        case Settlement.REFUSED:
+            values |= {"its_hash": claim.hash, "its_reason": one.detail, "its_maybe": claim.maybe_before}
+        case _:
+            assert_never(one.outcome)
     return values
 
 
@@ -273,7 +277,7 @@ _CLAIM = (
 )
 
 
-def _settle_statements() -> dict[str, Any]:
+def _settle_statements() -> dict[Settlement, Any]:
     free = {"claimed_at": None, "claimed_lane": None}
     row = update(OUTBOX).where(OUTBOX.c.store == bindparam("its_store"), OUTBOX.c.ref == bindparam("its_ref"))
     sent_is_newest = (OUTBOX.c.hash == bindparam("its_hash")) & (OUTBOX.c.state == "waiting")
@@ -285,7 +289,7 @@ def _settle_statements() -> dict[str, Any]:
         maybe=bindparam("its_maybe"),
     )
     return {
-        "delivered": row.values(
+        Settlement.DELIVERED: row.values(
             **free,
             state=case((sent_is_newest, "delivered"), else_=OUTBOX.c.state),
             told_hash=bindparam("its_hash"),
@@ -296,9 +300,9 @@ def _settle_statements() -> dict[str, Any]:
             maybe=False,
             attempts=0,
         ),
-        "later": later,
-        "prevented": later,
-        "refused": failed,
+        Settlement.LATER: later,
+        Settlement.PREVENTED: later,
+        Settlement.REFUSED: failed,
     }
 
 

@@ -13,9 +13,13 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from connector.delivery.dispatcher import MOST_IN_FLIGHT, Sender, deliver
-from connector.delivery.privy import Privy, judge, windows
+from connector.delivery.answers import read_answer, windows
+from connector.delivery.dispatcher import deliver
+from connector.delivery.privy import Privy
+from connector.delivery.sender import Sender
+from connector.delivery.turn import MOST_IN_FLIGHT
 from connector.model.limits import Limits
+from connector.model.states import AttemptOutcome
 from connector.runtime.exact_json import decode
 from connector.runtime.http import Http, Reply
 from connector.sandbox.faults import Fault
@@ -539,8 +543,8 @@ def reply(status: int, body: bytes = b"", **headers: str) -> Reply:
 )
 @pytest.mark.parametrize("status", [200, 201, 204, 302, 404, 422, 429, 500])
 def test_rubbish_is_never_taken_for_a_delivery_and_fails_no_order(status: int, body: bytes) -> None:
-    outcome = judge(reply(status, body), has_integration_token=True, order_id=7)
-    assert outcome.kind == ("limit" if status == 429 else "later")
+    outcome = read_answer(reply(status, body), has_integration_token=True, order_id=7)
+    assert outcome.kind is (AttemptOutcome.LIMIT if status == 429 else AttemptOutcome.LATER)
     assert outcome.maybe == (status in (200, 201, 204, 500))
 
 
@@ -565,7 +569,7 @@ def test_rubbish_in_headers_harms_nothing(value: str) -> None:
         b"",
         "https://privy.invalid",
     )
-    outcome = judge(answer, has_integration_token=False, order_id=7)
+    outcome = read_answer(answer, has_integration_token=False, order_id=7)
     assert outcome.retry_after is not None
     assert 0 < outcome.retry_after <= 86_400
     assert windows(answer, 0.0) == ()

@@ -1,0 +1,123 @@
+"""What each possible answer of Privy to one order means.
+
+The table of answers follows the Privy API's pages on errors and rate limits. Delivered means a 2xx with
+Privy's JSON in it: a redirect, an HTML page with 200 or a cut-off body does not count.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from connector.model.errors import Unavailable
+from connector.model.states import AttemptOutcome
+from connector.runtime import exact_json
+from connector.runtime.http import Reply, refusal
+
+_COUNT = re.compile(b"[0-9]{1,12}")
+_RATE_HEADERS = {
+    span: [f"x-ratelimit-{part}-{span}".encode() for part in ("limit", "remaining", "reset")]
+    for span in ("minute", "day")
+}
+
+
+class RateWindow(msgspec.Struct, frozen=True, kw_only=True):
+    """One window as an answer's headers state it; ``resets_in`` in seconds after the answer."""
+
+    span: str
+    limit: int
+    remaining: int
+    resets_in: float
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What an attempt came to.
+
+    ``retry_after`` is a wait in seconds that Privy asked for; ``maybe`` says that Privy may hold the order all the same; ``said_at`` is the answer's own date, UTC.
+    """
+
+    kind: AttemptOutcome
+    detail: str
+    maybe: bool = False
+    retry_after: float | None = None
+    renew: bool = False
+    said_at: datetime | None = None
+    windows: tuple[RateWindow, ...] = ()
+
+
+def read_answer(reply: Reply, has_integration_token: bool, order_id: int) -> Outcome:
+    """The table of answers. One that speaks of another order than ``order_id`` is none to this call."""
+    status, answer = reply.status, _json(reply)
+    if status in (200, 201):
+        data = answer.get("data") if isinstance(answer, dict) else None
+        told = data.get("order_id") if isinstance(data, dict) else None
+        if str(told) == str(order_id):
+            return Outcome(kind=AttemptOutcome.DELIVERED, detail=str(status))
+        if told:
+            detail = f"{status} with the answer to another order; does a cache interfere?"
+            return Outcome(kind=AttemptOutcome.LATER, detail=detail, maybe=True)
+        return Outcome(kind=AttemptOutcome.LATER, detail=f"{status} without Privy's JSON, {reply.kind()}", maybe=True)
+    said = _error(answer)
+    detail = f"{status}" + (f" {said}" if said else f", {reply.kind()}")
+    if status in (401, 403):
+        what = "the token is missing, expired or revoked" if status == 401 else "the token lacks orders_write"
+        return Outcome(kind=AttemptOutcome.ACCOUNT, detail=f"{detail}: {what}; set a new one")
+    if status == 429:
+        return Outcome(kind=AttemptOutcome.LIMIT, detail=detail, retry_after=reply.retry_after() or 60.0)
+    if status == 422 and has_integration_token and said and "integration" in said.lower():
+        return Outcome(kind=AttemptOutcome.STORE, detail=f"{detail}; check the store's integration_token")
+    if said and 400 <= status < 500 and status not in (407, 408, 425):
+        return Outcome(kind=AttemptOutcome.REFUSED, detail=detail)
+    if 300 <= status < 500:
+        return Outcome(kind=AttemptOutcome.LATER, detail=f"{refusal(reply)}; check the account's base_url")
+    return Outcome(kind=AttemptOutcome.LATER, detail=detail, maybe=True, retry_after=reply.retry_after())
+
+
+def windows(reply: Reply, now: float) -> tuple[RateWindow, ...]:
+    """Both rate windows from the headers; ``now`` is the answer's own Date, so no skewed clock matters."""
+    found: list[RateWindow] = []
+    stated = {name.lower(): value for name, value in reply.headers.raw}  # httpx reads all for each one asked
+    for span, names in _RATE_HEADERS.items():
+        values = [stated.get(name, b"") for name in names]
+        if all(map(_COUNT.fullmatch, values)):
+            limit, remaining, reset = (int(value) for value in values)
+            found.append(RateWindow(span=span, limit=limit, remaining=remaining, resets_in=reset - now))
+    return tuple(found)
+
+
+def _json(reply: Reply) -> Any:
+    try:
+        return reply.json()
+    except Unavailable:
+        return None
+
+
+def _error(answer: Any) -> str:
+    """Privy's error envelope in words: its code and the fields named, not the values sent; empty for none."""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if not isinstance(error, dict):
+        return ""
+    details = error.get("details")
+    fields = [
+        f"{detail.get('field')} {detail.get('message')}"
+        for detail in (details if isinstance(details, list) else [])
+        if isinstance(detail, dict)
+    ]
+    text = f"{error.get('code')}: " + ("; ".join(fields) or str(error.get("message")))
+    return text[:500]
+
+
+def without_buyer(said: str, body: bytes) -> str:
+    """Privy's words without what the body says of the buyer, should it repeat a value that it refuses."""
+    sent = exact_json.decode(body)
+    values = [sent.get("email"), sent.get("phone"), sent.get("customer_id")]
+    for name in ("billing_address", "shipping_address"):
+        values += (sent.get(name) or {}).values()
+    for value in sorted(
+        {str(value) for value in values if value and len(str(value)) > 1}, key=len, reverse=True
+    ):
+        said = said.replace(value, "…")
+    return said

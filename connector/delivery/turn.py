@@ -1,0 +1,217 @@
+"""One turn of an account's delivery is one transaction: it settles answers and claims what may leave next."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+import structlog
+from sqlalchemy import Connection
+
+from connector.delivery.sender import Attempt, Sender
+from connector.model.states import AttemptOutcome, Settlement
+from connector.state import breakers, quota
+from connector.state.outbox import claims
+from connector.state.outbox.claims import Claim, Settled
+
+log = structlog.get_logger()
+
+MOST_IN_FLIGHT = 32
+BACKOFF_SECONDS = (5.0, 1800.0)  # first and longest wait of one order after passing faults
+PREVENTED_SECONDS = 60.0  # before an order that the second guard held back is judged again
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one turn decided: claims to send now, and the steady time to look again (None: nothing waits)."""
+
+    claims: list[Claim]
+    again_at: float | None
+
+
+def take_turn(
+    connection: Connection, sender: Sender, answered: list[Attempt], flying: int, stopping: bool
+) -> Turn:
+    """One transaction: settle the answers that came in, claim what may leave now.
+
+    ``flying`` counts the requests in flight; when ``stopping`` nothing is claimed.
+    """
+    now, steady = sender.clock.now(), sender.clock.steady()
+    known = {(pause.scope, pause.name): pause for pause in breakers.every(connection)}
+    if answered:
+        _settle(connection, sender, answered, known, now, steady)
+    if stopping:
+        return Turn([], None)
+    resting = _resting(known, sender, steady)
+    active = [store for store in sender.rules if store not in resting]
+    pause = known.get(("account", sender.account))
+    if pause is not None and pause.rests(steady):
+        return Turn([], pause.until)
+    ends = [one.until for one in known.values() if one.scope == "store" and one.name in sender.rules]
+    pauses_end = min((until for until in ends if until > steady), default=None)
+    room = (1 if pause is not None else MOST_IN_FLIGHT) - flying
+    if room <= 0 or not active:
+        return Turn([], pauses_end)
+    grant = quota.grant(
+        connection,
+        sender.account,
+        sender.limits,
+        claims.in_flight(connection, sender.account),
+        steady,
+        sender.pacer,
+    )
+    probing = {name for name in active if ("store", name) in known}
+    taken = _claim(connection, sender, set(active) - probing, probing, grant, room, now, steady)
+    sender.pacer.take(sum(claim.lane == "history" for claim in taken), steady)
+    if len(taken) == room:
+        return Turn(taken, None)  # an answer must come before another can leave
+    active = [name for name in active if name not in probing or not claims.any_in_flight(connection, name)]
+    if claims.any_due(connection, sender.account, active, steady):
+        return Turn(taken, grant.again_at)
+    times = (claims.next_due(connection, sender.account, active), pauses_end)
+    return Turn(taken, min((time for time in times if time is not None), default=None))
+
+
+def _claim(
+    connection: Connection,
+    sender: Sender,
+    active: Collection[str],
+    probing: Collection[str],
+    grant: quota.Grant,
+    room: int,
+    now: datetime,
+    steady: float,
+) -> list[Claim]:
+    """Take what may leave now. A store whose pause ran out sends one order, and then waits for its answer."""
+    probes = [name for name in probing if not claims.any_in_flight(connection, name)]
+    taken: list[Claim] = []
+    for names, most in [([name], 1) for name in probes] + [([*active], room)]:
+        taken += claims.claim(
+            connection,
+            sender.account,
+            {name: sender.rules[name] for name in names},
+            grant.less(len(taken)),
+            fixed=sender.fixed,
+            now=now,
+            steady=steady,
+            most=min(most, room - len(taken)),
+        )
+    return taken
+
+
+def _resting(known: Mapping[tuple[str, str], breakers.Pause], sender: Sender, steady: float) -> set[str]:
+    """Stores that send nothing now: paused, not yet found to be the right shop, or a copy of one."""
+    resting = {
+        name
+        for (scope, name), pause in known.items()
+        if scope == "store" and (pause.rests(steady) or pause.kind == "identity")
+    }
+    return resting | {store for store in sender.rules if not sender.verified(store)}
+
+
+def _settle(
+    connection: Connection,
+    sender: Sender,
+    answered: list[Attempt],
+    known: dict[tuple[str, str], breakers.Pause],
+    now: datetime,
+    steady: float,
+) -> None:
+    settled = [_settled(attempt) for attempt in answered]
+    claims.settle(connection, sender.account, settled, now=now, steady=steady)
+    for span in ("minute", "day"):
+        seen = [one for attempt in answered for one in attempt.outcome.windows if one.span == span]
+        if seen:
+            least = min(seen, key=lambda one: one.remaining)
+            quota.observe(
+                connection,
+                sender.account,
+                quota.Seen(
+                    span=span, limit=least.limit, remaining=least.remaining, resets_in=least.resets_in
+                ),
+                steady,
+            )
+    for attempt in answered:
+        _pause(connection, sender, attempt, known, now, steady)
+
+
+def _settled(attempt: Attempt) -> Settled:
+    """What the attempt means for the order's row."""
+    claim, outcome = attempt.claim, attempt.outcome
+    detail = f"{'initial_sync ' if claim.initial_sync else ''}{outcome.detail}"
+    match outcome.kind:
+        case AttemptOutcome.DELIVERED:
+            return Settled(claim=claim, outcome=Settlement.DELIVERED, detail=detail)
+        case AttemptOutcome.REFUSED:
+            return Settled(claim=claim, outcome=Settlement.REFUSED, detail=detail)
+        case AttemptOutcome.PREVENTED:
+            delay = PREVENTED_SECONDS
+            return Settled(claim=claim, outcome=Settlement.PREVENTED, detail=detail, delay=delay)
+        case AttemptOutcome.LATER:
+            delay = 0.0 if outcome.renew else _backoff(claim.attempts, outcome.retry_after)
+        case AttemptOutcome.LIMIT | AttemptOutcome.STORE | AttemptOutcome.ACCOUNT:
+            delay = 0.0  # the pause of the store or account is the wait
+        case _:
+            assert_never(outcome.kind)
+    return Settled(claim=claim, outcome=Settlement.LATER, detail=detail, delay=delay, maybe=outcome.maybe)
+
+
+def _backoff(attempts: int, asked: float | None) -> float:
+    first, longest = BACKOFF_SECONDS
+    delay = min(first * 2.0 ** min(attempts - 1, 20), longest) * random.uniform(0.5, 1.0)
+    return max(delay, asked or 0.0)
+
+
+def _pause(
+    connection: Connection,
+    sender: Sender,
+    attempt: Attempt,
+    known: dict[tuple[str, str], breakers.Pause],
+    now: datetime,
+    steady: float,
+) -> None:
+    """What an answer means for the account and the store. Said once when lost, once when back."""
+    outcome, store = attempt.outcome, attempt.claim.store
+    account, wait = ("account", sender.account), None
+    match outcome.kind:
+        case AttemptOutcome.DELIVERED | AttemptOutcome.REFUSED:
+            _proven(connection, [account, ("store", store)], known, steady)
+            return
+        case AttemptOutcome.PREVENTED:
+            return
+        case AttemptOutcome.LATER:
+            if outcome.renew:
+                return
+            (scope, name), kind = account, "fault"
+        case AttemptOutcome.LIMIT:
+            (scope, name), kind, wait = account, "limit", outcome.retry_after
+        case AttemptOutcome.ACCOUNT:
+            (scope, name), kind = account, "auth"
+        case AttemptOutcome.STORE:
+            scope, name, kind = "store", store, "auth"
+        case _:
+            assert_never(outcome.kind)
+    before = known.get((scope, name))
+    pause = breakers.fail(connection, scope, name, kind, outcome.detail, now=now, steady=steady, wait=wait)
+    known[scope, name] = pause
+    if pause != before and pause.strikes == (breakers.PATIENCE if kind == "fault" else 1):
+        log.warning(f"{scope}.{'waits' if kind == 'limit' else 'lost'}", **{scope: name}, why=outcome.detail)
+
+
+def _proven(
+    connection: Connection,
+    owners: Iterable[tuple[str, str]],
+    known: dict[tuple[str, str], breakers.Pause],
+    steady: float,
+) -> None:
+    """An answer that ends the pauses of these that ran out."""
+    for scope, name in owners:
+        pause = known.get((scope, name))
+        # While it lasts this answers what left before it, and proves nothing.
+        if pause is not None and pause.kind != "identity" and not pause.rests(steady):
+            del known[scope, name]
+            breakers.succeed(connection, scope, name)
+            log.info(f"{scope}.back", **{scope: name})
