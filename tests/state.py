@@ -108,14 +108,16 @@ class State:
     def settle(
         self,
         claim: claims.Claim,
-        outcome: Settlement = Settlement.DELIVERED,
+        outcome: str = "delivered",
         *,
         detail: str = "",
         delay: float = 0.0,
         maybe: bool = False,
     ) -> None:
         """Record an answer."""
-        one = claims.Settled(claim=claim, outcome=outcome, detail=detail, delay=delay, maybe=maybe)
+        one = claims.Settled(
+            claim=claim, outcome=Settlement(outcome), detail=detail, delay=delay, maybe=maybe
+        )
         self.do(claims.settle, "main", [one], now=self.clock.now(), steady=self.clock.steady())
 
     def recover(self) -> int:

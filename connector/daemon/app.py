@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from connector.delivery.privy import Privy
 from connector.delivery.sender import Sender
-from connector.delivery.turn import BACKOFF_SECONDS
+from connector.delivery.turn import BACKOFF
 from connector.ingest import subscriptions
 from connector.ingest.renumbering import renumber
 from connector.ingest.source import Shop
@@ -107,7 +107,7 @@ class App:
             renumber(connection, self.shops.values(), now, steady)
             for account in self.senders:
                 quota.recover(connection, account, steady)
-                claims.recover(connection, account, now=now, steady=steady, longest=BACKOFF_SECONDS[1])
+                claims.recover(connection, account, now=now, steady=steady, longest=BACKOFF.longest)
             breakers.probe_now(connection, steady)
             inbox.recover(connection, steady)
             watched = [

@@ -36,7 +36,8 @@ class RateWindow(msgspec.Struct, frozen=True, kw_only=True):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What an attempt came to.
 
-    ``retry_after`` is a wait in seconds that Privy asked for; ``maybe`` says that Privy may hold the order all the same; ``said_at`` is the answer's own date, UTC.
+    ``retry_after`` is a wait in seconds that Privy asked for; ``maybe`` says that Privy may hold the order
+    all the same; ``said_at`` is the answer's own date, UTC.
     """
 
     kind: AttemptOutcome
@@ -59,7 +60,9 @@ def read_answer(reply: Reply, has_integration_token: bool, order_id: int) -> Out
         if told:
             detail = f"{status} with the answer to another order; does a cache interfere?"
             return Outcome(kind=AttemptOutcome.LATER, detail=detail, maybe=True)
-        return Outcome(kind=AttemptOutcome.LATER, detail=f"{status} without Privy's JSON, {reply.kind()}", maybe=True)
+        return Outcome(
+            kind=AttemptOutcome.LATER, detail=f"{status} without Privy's JSON, {reply.kind()}", maybe=True
+        )
     said = _error(answer)
     detail = f"{status}" + (f" {said}" if said else f", {reply.kind()}")
     if status in (401, 403):

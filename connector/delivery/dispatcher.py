@@ -88,7 +88,9 @@ async def _send(sender: Sender, claim: Claim) -> Attempt:
         live_window=rules.live_window,
     )
     if not allowed:
-        return Attempt(claim, Outcome(kind=AttemptOutcome.PREVENTED, detail="a message about an old order was prevented"))
+        return Attempt(
+            claim, Outcome(kind=AttemptOutcome.PREVENTED, detail="a message about an old order was prevented")
+        )
     body = with_initial_sync(claim.body, claim.initial_sync)
     try:
         with sender.seconds.time():
@@ -97,6 +99,8 @@ async def _send(sender: Sender, claim: Claim) -> Attempt:
         # A fault of ours must not leave the claim without an answer: it would count as in flight for ever.
         log.error("delivery.fault", store=claim.store, ref=claim.ref, fault=type(error).__name__)
         outcome = Outcome(
-            kind=AttemptOutcome.LATER, detail=f"internal fault ({type(error).__name__}); please report it", maybe=True
+            kind=AttemptOutcome.LATER,
+            detail=f"internal fault ({type(error).__name__}); please report it",
+            maybe=True,
         )
     return Attempt(claim, outcome)

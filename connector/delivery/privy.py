@@ -57,14 +57,19 @@ class Privy:
             return Outcome(kind=AttemptOutcome.ACCOUNT, detail=str(error))
         except Unavailable as error:
             return Outcome(
-                kind=AttemptOutcome.LATER, detail=str(error), maybe=error.maybe_done, retry_after=error.retry_after
+                kind=AttemptOutcome.LATER,
+                detail=str(error),
+                maybe=error.maybe_done,
+                retry_after=error.retry_after,
             )
         sent = msgspec.json.decode(body, type=_Numbered)
         outcome = answers.read_answer(reply, integration_token is not None, sent.order_id)
         if outcome.kind is AttemptOutcome.REFUSED:
             outcome = msgspec.structs.replace(outcome, detail=answers.without_buyer(outcome.detail, body))
         if self._client and self._renews(reply.status, token):
-            outcome = Outcome(kind=AttemptOutcome.LATER, detail="401: asking for a new access token", renew=True)
+            outcome = Outcome(
+                kind=AttemptOutcome.LATER, detail="401: asking for a new access token", renew=True
+            )
         said_at = reply.date
         now = (said_at or self._clock.now()).timestamp()
         return msgspec.structs.replace(outcome, windows=answers.windows(reply, now), said_at=said_at)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ import structlog
 from sqlalchemy import Connection
 
 from connector.delivery.sender import Attempt, Sender
+from connector.model.backoff import Backoff
 from connector.model.states import AttemptOutcome, Settlement
 from connector.state import breakers, quota
 from connector.state.outbox import claims
@@ -20,7 +20,7 @@ from connector.state.outbox.claims import Claim, Settled
 log = structlog.get_logger()
 
 MOST_IN_FLIGHT = 32
-BACKOFF_SECONDS = (5.0, 1800.0)  # first and longest wait of one order after passing faults
+BACKOFF = Backoff(5.0, 1800.0)  # one order after passing faults
 PREVENTED_SECONDS = 60.0  # before an order that the second guard held back is judged again
 
 
@@ -151,18 +151,12 @@ def _settled(attempt: Attempt) -> Settled:
             delay = PREVENTED_SECONDS
             return Settled(claim=claim, outcome=Settlement.PREVENTED, detail=detail, delay=delay)
         case AttemptOutcome.LATER:
-            delay = 0.0 if outcome.renew else _backoff(claim.attempts, outcome.retry_after)
+            delay = 0.0 if outcome.renew else max(BACKOFF.wait(claim.attempts), outcome.retry_after or 0.0)
         case AttemptOutcome.LIMIT | AttemptOutcome.STORE | AttemptOutcome.ACCOUNT:
             delay = 0.0  # the pause of the store or account is the wait
         case _:
             assert_never(outcome.kind)
     return Settled(claim=claim, outcome=Settlement.LATER, detail=detail, delay=delay, maybe=outcome.maybe)
-
-
-def _backoff(attempts: int, asked: float | None) -> float:
-    first, longest = BACKOFF_SECONDS
-    delay = min(first * 2.0 ** min(attempts - 1, 20), longest) * random.uniform(0.5, 1.0)
-    return max(delay, asked or 0.0)
 
 
 def _pause(

@@ -131,7 +131,12 @@ def settle(
         connection,
         [
             audit.Event(
-                now, one.claim.store, one.claim.ref, "sent", one.outcome.value, f"{one.claim.why}: {one.detail}"
+                now,
+                one.claim.store,
+                one.claim.ref,
+                "sent",
+                one.outcome.value,
+                f"{one.claim.why}: {one.detail}",
             )
             for one in settled
         ],

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
+from connector.model.states import Settlement
 from connector.state import audit, quota, stores
 from connector.state.outbox import acceptance, claims
 from connector.state.outbox.claims import Claim
@@ -124,7 +125,7 @@ def test_answers_that_come_together_are_all_spent_in_their_lanes(state: State) -
     state.accept(version("1"), version("2"), old("3"), old("4"), version("5"))
     outcomes = ("delivered", "refused", "delivered", "later", "prevented")
     answers = [
-        claims.Settled(claim=claim, outcome=outcome, detail="")
+        claims.Settled(claim=claim, outcome=Settlement(outcome), detail="")
         for claim, outcome in zip(sorted(state.claim(), key=lambda one: one.ref), outcomes, strict=True)
     ]
     state.do(claims.settle, "main", answers, now=NOW, steady=state.clock.steady())
