@@ -38,6 +38,9 @@ POSTGRES = find_binaries()
 NO_POSTGRES = "no PostgreSQL server is installed here (Debian: apt-get install postgresql)"
 
 
+pytest.register_assert_rewrite("connector.sdk.testing")
+
+
 class ClosedNetwork(AssertionError):
     """A test reached for something that is not on this machine."""
 

@@ -1,7 +1,7 @@
 """Platform name to adapter class: the engine's only way to adapters, by name.
 
 A platform is a module or package in ``adapters/`` (the file name is the platform) or an entry point of
-the group ``connector.adapters`` in somebody else's distribution. Listing names imports none of them.
+the group ``privy_connector.adapters`` in somebody else's distribution. Listing names imports none of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from connector.model.errors import UsageError
 from connector.model.spelling import suggestion
 from connector.sdk.contract import Adapter
 
-GROUP = "connector.adapters"
+GROUP = "privy_connector.adapters"
 
 AnyAdapter = type[Adapter[Any, Any]]
 Place = str | EntryPoint  # a module of ``adapters`` by name, or somebody else's

@@ -27,7 +27,8 @@ from connector.sdk.contract import (
     WebhookRequest,
     order_notice,
 )
-from tests.contract import AdapterContract, PlatformContract, StandIn
+from connector.sdk.testing import StandIn
+from tests.contract import AdapterContract, PlatformContract
 from tests.shops.oscar.contract import stand_in as oscar
 from tests.state import NOW
 

@@ -51,7 +51,7 @@ S = TypeVar("S", bound=Shop)
 
 
 class SpoiledStandIn(Generic[S]):
-    """The part of ``tests.contract.StandIn`` that is the same for every shop behind a Spoiler."""
+    """The part of ``connector.sdk.testing.StandIn`` that is the same for every shop behind a Spoiler."""
 
     def __init__(self, shop: S, url: str, credentials: Mapping[str, Any], spoiler: Spoiler) -> None:
         self.shop = shop

@@ -1,4 +1,4 @@
-"""The stand-in as the contract of adapters wants it: see ``tests.contract.StandIn``."""
+"""The stand-in as the contract of adapters wants it: see ``connector.sdk.testing.StandIn``."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def install(root: Path, distribution: str, entry_points: str) -> None:
     information = root / f"{distribution}-1.0.dist-info"
     information.mkdir()
     (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text(f"[connector.adapters]\n{entry_points}\n")
+    (information / "entry_points.txt").write_text(f"[privy_connector.adapters]\n{entry_points}\n")
 
 
 def test_listing_the_platforms_imports_no_adapter() -> None:
