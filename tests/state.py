@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Row
 
+from connector.model.facts import LaneRules, StoreFacts, Version
 from connector.model.payload import fingerprint
 from connector.model.states import Settlement
 from connector.runtime import exact_json
@@ -16,7 +17,6 @@ from connector.runtime.clock import Clock
 from connector.state import quota, stores
 from connector.state.database import Database
 from connector.state.outbox import acceptance, claims, payloads
-from connector.state.outbox.acceptance import Version
 
 NOW = datetime(2026, 6, 2, 12, 0, 30, tzinfo=UTC)
 LIVE_FROM = datetime(2026, 6, 1, tzinfo=UTC)
@@ -146,6 +146,11 @@ def sending_rules(**changed: Any) -> claims.SendingRules:
         "numbering": "native",
     }
     return claims.SendingRules(**rules | changed)
+
+
+def lane_rules(facts: StoreFacts) -> LaneRules:
+    """The rules of a store that is configured as by default."""
+    return LaneRules(live_from=facts.live_from, live_window=timedelta(hours=24), historical_updates="history")
 
 
 def version(ref: str = "1", **changed: Any) -> Version:

@@ -11,13 +11,14 @@ from sqlalchemy import Connection, literal, select
 
 from connector.ingest.source import Shop
 from connector.ingest.transform import Known, judge
+from connector.mapping import lanes
 from connector.mapping.mapper import Mapped
 from connector.model import payload
 from connector.model.errors import BadOrder, UsageError
 from connector.model.order import Document
 from connector.runtime import exact_json
 from connector.state import audit, documents
-from connector.state.outbox import acceptance, payloads
+from connector.state.outbox import acceptance, claims, payloads
 from connector.state.outbox.schema import OUTBOX
 from connector.state.stores import STORES
 
@@ -109,8 +110,12 @@ def find(connection: Connection, store: str, wanted: str) -> str | None:
     return found[0].ref if found else None
 
 
-def explain(connection: Connection, store: str, wanted: str) -> Explanation:
-    """The order's time-line. Raises UsageError when no such order was ever seen."""
+def explain(connection: Connection, shop: Shop, wanted: str, now: datetime) -> Explanation:
+    """The order's time-line, and of one that waits what its call will do.
+
+    Raises UsageError when no such order was ever seen.
+    """
+    store = shop.name
     ref = find(connection, store, wanted)
     if ref is None:
         raise UsageError(
@@ -137,13 +142,17 @@ def explain(connection: Connection, store: str, wanted: str) -> Explanation:
         "told_changed_at",
     ]
     state = "sending" if row.claimed_at is not None else row.state
+    facts = {name: value for name in shown if (value := getattr(row, name)) not in ("", None)}
+    if row.state == "waiting":
+        next_call = lanes.decide(shop.rules, claims.facts_of(row), now)
+        facts |= {"lane": next_call.lane, "initial_sync": next_call.initial_sync, "why": next_call.reason}
     return Explanation(
         store=store,
         ref=ref,
         number=row.number,
         order_id=row.order_id,
         state=state,
-        facts={name: value for name in shown if (value := getattr(row, name)) not in ("", None)},
+        facts=facts,
         events=audit.timeline(connection, store, ref),
     )
 
@@ -154,7 +163,7 @@ def preview(connection: Connection, shop: Shop, document: Document, now: datetim
     known = Known.of(row)
     version = judge(shop.bench, document, known, feed="preview", fetched_at=now, now=now)
     verdict = {
-        "waiting": f"would be sent in the {version.lane} lane",
+        "waiting": f"would be sent in the {version.lane} lane: {version.why}",
         "skipped": f"skipped by rule {version.rule}: {version.reason}",
         "failed": f"cannot be sent: {version.reason}",
     }[version.state]
@@ -171,7 +180,7 @@ def preview(connection: Connection, shop: Shop, document: Document, now: datetim
         ref=document.ref,
         number=version.number,
         verdict=verdict,
-        initial_sync=version.lane == "history" if version.body else None,
+        initial_sync=version.initial_sync,
         body=body,
         fields=[(name, value, origins.get(name, "")) for name, value in body.items()],
         notes=version.notes.split(),

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from connector.admin.status import calls_take, usage_of
 from connector.ingest.source import Shop
 from connector.ingest.transform import Known, judge
+from connector.model.facts import Version
 from connector.model.limits import Limits
 from connector.sdk.contract import History, Page
 from connector.state.outbox import acceptance
@@ -81,9 +82,7 @@ async def plan(
     )
 
 
-def _judged(
-    connection: Connection, shop: Shop, page: Page, now: datetime
-) -> list[tuple[acceptance.Version, bool]]:
+def _judged(connection: Connection, shop: Shop, page: Page, now: datetime) -> list[tuple[Version, bool]]:
     rows = acceptance.known(connection, shop.name, [document.ref for document in page.documents])
     judged = []
     for document in page.documents:

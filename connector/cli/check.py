@@ -157,7 +157,7 @@ async def _shop(app: App, shop: Shop) -> list[Line]:
             f"connector adopt {shop.name}"
         )
         lines.append(Line(level="error", subject=subject, message=message))
-    if shop.facts.live_from < shop.facts.first_seen_at:
+    if shop.facts.live_from is not None and shop.facts.live_from < shop.facts.first_seen_at:
         message = (
             f"live_from {shop.facts.live_from:%Y-%m-%d %H:%M}Z lies before this program first ran here "
             f"({shop.facts.first_seen_at:%Y-%m-%d %H:%M}Z): orders in between go out as live and can write "

@@ -21,7 +21,7 @@ def explain(config: Path | None, store: str, order: str, as_json: bool) -> None:
 
     ORDER is the platform's id, the merchant's order number or the order_id at Privy.
     """
-    found = with_app(config, lambda app: app.db.run(model.explain, app.shop(store).name, order))
+    found = with_app(config, lambda app: app.db.run(model.explain, app.shop(store), order, app.clock.now()))
     if as_json:
         print_json(found)
         return

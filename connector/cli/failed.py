@@ -52,7 +52,7 @@ def list_(config: Path | None, store: str | None, as_json: bool) -> None:
 @click.pass_obj
 def show(config: Path | None, store: str, order: str, as_json: bool) -> None:
     """One failed order: its reason and its time-line."""
-    found = with_app(config, lambda app: app.db.run(model.explain, app.shop(store).name, order))
+    found = with_app(config, lambda app: app.db.run(model.explain, app.shop(store), order, app.clock.now()))
     if as_json:
         print_json(found)
         return

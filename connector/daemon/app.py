@@ -19,6 +19,7 @@ from connector.ingest.source import Shop
 from connector.mapping.mapper import Mapper
 from connector.mapping.order_ids import Numbering, numberings
 from connector.model.errors import ConfigError, Problem, UsageError
+from connector.model.facts import StoreFacts
 from connector.runtime.clock import Clock
 from connector.runtime.http import Http
 from connector.sdk import registry
@@ -69,6 +70,8 @@ class App:
                 adapter=adapter,
                 mapper=Mapper(settings.mapping, found[name]),
                 facts=facts[name],
+                live_window=settings.live_window,
+                historical_updates=settings.historical_updates,
                 db=self.db,
                 clock=self.clock,
                 configured=self.settings.stores.keys(),
@@ -117,7 +120,7 @@ class App:
 
         await self.db.run(work)
 
-    def _register(self, connection: Connection, found: dict[str, Numbering]) -> dict[str, stores.StoreFacts]:
+    def _register(self, connection: Connection, found: dict[str, Numbering]) -> dict[str, StoreFacts]:
         """Remember the stores; refuse a configuration that would make known orders new ones to Privy."""
         now = self.clock.now()
         problems: list[Problem] = []

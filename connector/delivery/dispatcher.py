@@ -77,16 +77,7 @@ async def _answers(
 
 async def _send(sender: Sender, claim: Claim) -> Attempt:
     rules = sender.rules[claim.store]
-    allowed = may_send(
-        body_initial_sync=claim.initial_sync,
-        placed_at=claim.placed_at,
-        live_from=rules.live_from,
-        first_told_live=claim.told_live,
-        historical_updates=rules.historical_updates,
-        due_since=claim.due_since,
-        now=sender.clock.now(),
-        live_window=rules.live_window,
-    )
+    allowed = may_send(rules, claim.facts, sender.clock.now(), initial_sync=claim.initial_sync)
     if not allowed:
         return Attempt(
             claim, Outcome(kind=AttemptOutcome.PREVENTED, detail="a message about an old order was prevented")

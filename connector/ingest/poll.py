@@ -60,7 +60,7 @@ async def _poll_feeds(shop: Shop, most_pages: int | None) -> None:
 async def _poll_page(shop: Shop, feed: str) -> float | None:
     cursor = await shop.db.run(cursors.get, shop.name, feed)
     # Orders since the store went live are this program's to deliver, so the first poll starts there.
-    since = min(shop.facts.live_from, shop.facts.first_seen_at) - OVERLAP
+    since = min(shop.facts.live_from or shop.facts.first_seen_at, shop.facts.first_seen_at) - OVERLAP
     fetched_at = shop.clock.now()
     page = await shop.page(Poll(feed=feed, since=since, cursor=cursor.value if cursor else None))
     fetched_at = as_of(page, fetched_at)

@@ -6,17 +6,18 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from connector.ingest.transform import Bench
 from connector.mapping.mapper import Mapper
 from connector.model.errors import AuthError, Unavailable, UsageError
+from connector.model.facts import HistoricalUpdates, LaneRules, StoreFacts
 from connector.runtime import instruments
 from connector.runtime.clock import Clock
 from connector.sdk.contract import Adapter, History, Page, Poll, PushedAdapter
 from connector.state.database import Database
 from connector.state.outbox import acceptance
-from connector.state.stores import StoreFacts
 
 
 @dataclass(kw_only=True)
@@ -34,6 +35,8 @@ class Shop:
     facts: StoreFacts
     db: Database
     clock: Clock
+    live_window: timedelta = timedelta(hours=24)
+    historical_updates: HistoricalUpdates = "history"
     configured: Collection[str] = ()
     wake: Callable[[], None] = lambda: None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -78,7 +81,16 @@ class Shop:
 
     @property
     def bench(self) -> Bench:
-        return Bench(adapter=self.adapter, mapper=self.mapper, facts=self.facts)
+        return Bench(adapter=self.adapter, mapper=self.mapper, facts=self.facts, rules=self.rules)
+
+    @property
+    def rules(self) -> LaneRules:
+        """What decides between live and history."""
+        return LaneRules(
+            live_from=self.facts.live_from,
+            live_window=self.live_window,
+            historical_updates=self.historical_updates,
+        )
 
 
 def must_be_readable(shop: Shop) -> None:

@@ -9,14 +9,14 @@ import msgspec
 import structlog
 from sqlalchemy import Row
 
+from connector.mapping import lanes
 from connector.mapping.mapper import Mapped, Mapper
 from connector.model import payload
 from connector.model.errors import BadOrder
+from connector.model.facts import LaneFacts, LaneRules, StoreFacts, Version
 from connector.model.order import Document, Order, deleted
 from connector.runtime import exact_json
 from connector.sdk.contract import Adapter
-from connector.state.outbox.acceptance import Version
-from connector.state.stores import StoreFacts
 
 log = structlog.get_logger()
 
@@ -27,20 +27,27 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     adapter: Adapter[Any, Any]
     mapper: Mapper
     facts: StoreFacts
+    rules: LaneRules
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What the outbox knows of an order already: whether Privy may hold it, and which addresses."""
+    """What the outbox knows of an order already: whether Privy may hold it, and which addresses.
+
+    ``first_told_live`` and ``due_since`` as in LaneFacts; the latter is None until the order waited once.
+    """
 
     told: bool = False
     addresses: tuple[str, ...] = ()
+    first_told_live: bool | None = None
+    due_since: datetime | None = None
 
     @classmethod
     def of(cls, row: Row[Any] | None) -> Known:
         """From the order's row in the outbox, or None when it was never seen."""
         if row is None:
             return cls()
-        return cls(bool(row.told_hash or row.maybe), tuple(row.told_addresses.split()))
+        told = bool(row.told_hash or row.maybe)
+        return cls(told, tuple(row.told_addresses.split()), row.told_live, row.due_since)
 
 
 def judge(
@@ -88,11 +95,22 @@ def judge(
     body_model = payload.clearing(mapped.payload, known.addresses)
     body = exact_json.encode(body_model)
     due_since = _due_since(order, bench.facts, now)
+    lane = lanes.decide(
+        bench.rules,
+        LaneFacts(
+            placed_at=order.placed_at,
+            due_since=known.due_since or due_since,
+            first_told_live=known.first_told_live,
+        ),
+        now,
+    )
     return msgspec.structs.replace(
         version,
         state="waiting",
         notes=notes,
-        lane="history" if order.placed_at < bench.facts.live_from else "live",
+        lane=lane.lane,
+        initial_sync=lane.initial_sync,
+        why=lane.reason,
         order_id=body_model.order_id,
         body=body,
         hash=payload.fingerprint(body),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import msgspec
 from sqlalchemy import Connection, insert, select, update
 from sqlmodel import Field
 
+from connector.model.facts import StoreFacts
 from connector.state.database import Record, UtcTime, table_of
 
 
@@ -34,20 +34,6 @@ class StoreRecord(Record, table=True):
 
 
 STORES = table_of(StoreRecord)
-
-
-class StoreFacts(msgspec.Struct, frozen=True):
-    """What the rules need to know of a store. Times are aware UTC."""
-
-    name: str
-    platform: str
-    account: str
-    first_seen_at: datetime
-    live_from: datetime
-    identity: str | None
-    numbering: str | None
-    base_url: str = ""
-    prevented: int = 0
 
 
 def register(

@@ -114,7 +114,7 @@ def story(connection: Connection, shop: Shop, ref: str, now: datetime, open_: bo
         for name, value in body.items()
     ]
     return Story(
-        explanation=explain.explain(connection, shop.name, ref),
+        explanation=explain.explain(connection, shop, ref, shop.clock.now()),
         preview=preview,
         fields=fields,
         kept_at=kept.fetched_at if kept else None,

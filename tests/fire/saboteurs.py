@@ -15,11 +15,11 @@ from connector.ingest import poll
 from connector.ingest.source import Shop
 from connector.mapping import lanes
 from connector.model import payload
+from connector.model.facts import Version
 from connector.model.states import AttemptOutcome
 from connector.runtime.http import Reply
 from connector.state import cursors, quota
 from connector.state.outbox import acceptance, claims
-from connector.state.outbox.acceptance import Version
 from connector.state.outbox.schema import OUTBOX
 
 
@@ -106,13 +106,13 @@ def no_version_check() -> None:
 
 def every_order_live() -> None:
     """The rule that tells history from live orders fails."""
-    lanes.decide = lambda **facts: lanes.Lane(lane="live", initial_sync=False, reason="sabotage")
+    lanes.decide = lambda *facts: lanes.Decision(lane="live", initial_sync=False, reason="sabotage")
 
 
 def no_second_guard() -> None:
     """The rule fails, and nobody asks again."""
     every_order_live()
-    vars(dispatcher)["may_send"] = lambda **facts: True
+    vars(dispatcher)["may_send"] = lambda *facts, **flag: True
 
 
 def any_answer_counts() -> None:

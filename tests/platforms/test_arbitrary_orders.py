@@ -22,11 +22,12 @@ from connector.ingest.transform import Bench, Known, judge
 from connector.mapping.mapper import Mapper
 from connector.mapping.order_ids import Numbering, Strategy
 from connector.mapping.settings import MappingSettings
+from connector.model.facts import StoreFacts
 from connector.model.order import Document
 from connector.runtime import exact_json
 from connector.sandbox import rules
-from connector.state.stores import StoreFacts
 from tests.platforms.test_expected_payloads import CASSETTES, READERS, adapter, by_id
+from tests.state import lane_rules
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PLATFORMS = sorted({*READERS, "medusa", "vendure"})
@@ -67,7 +68,12 @@ def documents(platform: str) -> list[Document]:
 def bench(platform: str) -> Bench:
     numbering = Numbering(store="acme", strategy=Strategy.HASH)
     facts = StoreFacts("acme", platform, "main", NOW, NOW, None, None)
-    return Bench(adapter=adapter(platform), mapper=Mapper(MappingSettings(), numbering), facts=facts)
+    return Bench(
+        adapter=adapter(platform),
+        mapper=Mapper(MappingSettings(), numbering),
+        facts=facts,
+        rules=lane_rules(facts),
+    )
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)

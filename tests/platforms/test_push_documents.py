@@ -18,13 +18,13 @@ from connector.mapping.mapper import Mapper
 from connector.mapping.order_ids import Numbering, Strategy
 from connector.mapping.settings import MappingSettings
 from connector.model.errors import BadOrder, Forged
+from connector.model.facts import StoreFacts, Version
 from connector.model.order import FinancialStatus, Order
 from connector.runtime import exact_json
 from connector.runtime.http import Http
 from connector.sandbox import rules
 from connector.sdk.contract import WebhookRequest
-from connector.state.outbox.acceptance import Version
-from connector.state.stores import StoreFacts
+from tests.state import lane_rules
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 FACTS = StoreFacts("house", "push", "main", NOW, NOW - timedelta(days=1), None, None)
@@ -61,6 +61,7 @@ def judged(own: Push, body: dict[str, Any], *, told: bool = False) -> Version:
         adapter=own,
         mapper=Mapper(MappingSettings(), Numbering(store="house", strategy=Strategy.HASH)),
         facts=FACTS,
+        rules=lane_rules(FACTS),
     )
     document = own.document(body, NOW)
     return judge(bench, document, Known(told=told), feed="push", fetched_at=NOW, now=NOW)
@@ -239,6 +240,7 @@ def test_a_pushed_order_that_states_no_change_counts_as_changed_when_it_was_plac
         adapter=own,
         mapper=Mapper(MappingSettings(), Numbering(store="house", strategy=Strategy.NATIVE)),
         facts=facts,
+        rules=lane_rules(facts),
     )
     placed = NOW - timedelta(hours=20)
     document = own.document(exact(GOOD | {"order_date": placed.isoformat()}), NOW)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
+from connector.model.facts import Version
 from connector.state import bulk
 from connector.state.audit import Event
 from connector.state.audit import write as write_events
@@ -36,34 +37,6 @@ _VERSION = [
     "settled",
     "addresses",
 ]
-
-
-class Version(msgspec.Struct, frozen=True, kw_only=True):
-    """A version of an order as the pure rules judged it, ready to be taken.
-
-    ``state`` is waiting, skipped or failed; whether a waiting one is already known to Privy is decided
-    by ``accept``. ``due_since`` is only used for an order that Privy was never told.
-    """
-
-    ref: str
-    feed: str
-    state: str
-    changed_at: datetime
-    fetched_at: datetime
-    lane: str = "history"
-    order_id: int | None = None
-    number: str = ""
-    rule: str = ""
-    reason: str = ""
-    notes: str = ""
-    placed_at: datetime | None = None
-    due_since: datetime | None = None
-    body: bytes | None = None
-    hash: str | None = None
-    financial_status: str | None = None
-    fulfillment_status: str | None = None
-    settled: bool = False
-    addresses: str = ""
 
 
 _JUDGED = [name for name in _VERSION if name in Version.__struct_fields__]
@@ -242,7 +215,8 @@ def _told(version: Version, state: str) -> str:
     if state == "delivered":
         return "Privy already knows this payload"
     statuses = f"{version.financial_status or 'no'} / {version.fulfillment_status or 'no'} status"
-    return f"to be sent in the {version.lane} lane, {statuses}"
+    why = f": {version.why}" if version.why else ""
+    return f"to be sent in the {version.lane} lane, {statuses}{why}"
 
 
 def counts(connection: Connection, store: str | None = None) -> list[Row[Any]]:

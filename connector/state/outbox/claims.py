@@ -8,25 +8,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, assert_never
 
 import msgspec
-from sqlalchemy import Connection, bindparam, case, func, select, update
+from sqlalchemy import Connection, Row, bindparam, case, func, select, update
 
 from connector.mapping import lanes
+from connector.model.facts import LaneFacts, LaneName, LaneRules
 from connector.model.states import Settlement
 from connector.state import audit, bulk, quota, stores
 from connector.state.outbox.payloads import BODIES
 from connector.state.outbox.schema import OUTBOX
 
+RELANING_ROUNDS = 32  # pages of due orders whose lane may change in one turn; the rest do in the next
 
-class SendingRules(msgspec.Struct, frozen=True, kw_only=True):
+
+class SendingRules(LaneRules, frozen=True, kw_only=True):
     """What a store's configuration and record say about sending its orders."""
 
-    live_from: datetime
-    live_window: timedelta
-    historical_updates: str
     numbering: str
 
 
@@ -38,16 +38,14 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     order_id: int
     body: bytes
     hash: str
-    lane: str
+    lane: LaneName
     initial_sync: bool
     why: str
-    placed_at: datetime
+    facts: LaneFacts
     changed_at: datetime
     attempts: int
     addresses: str
     maybe_before: bool
-    told_live: bool | None
-    due_since: datetime
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,16 +77,9 @@ def claim(
 
     ``rules`` has the stores that may send; ``fixed`` those whose numbering is known to be recorded.
     """
-    active = list(rules)
-    room = min(grant.live, most)
-    rows = []
-    if active and room > 0:
-        due = {"account": account, "active": active, "steady": steady}
-        rows = list(connection.execute(_DUE["live"], due | {"most": room}))
-        room = min(grant.history, room - len(rows))
-        if room > 0:
-            rows += connection.execute(_DUE["history"], due | {"most": room})
-    claims = [_claim(row, rules[row.store], now) for row in rows]
+    due = {"account": account, "active": list(rules), "steady": steady}
+    rows = _decided(connection, due, rules, grant, now, most) if rules and most > 0 else []
+    claims = [_claim(row, facts, decision) for row, facts, decision in rows]
     if claims:
         bulk.run(
             connection,
@@ -101,7 +92,7 @@ def claim(
                     "its_lane": one.lane,
                     "its_addresses": _union(row.told_addresses, one.addresses),
                 }
-                for one, row in zip(claims, rows, strict=True)
+                for one, (row, _, _) in zip(claims, rows, strict=True)
             ],
         )
         for store in {one.store for one in claims}.difference(fixed):
@@ -140,6 +131,15 @@ def settle(
             )
             for one in settled
         ],
+    )
+
+
+def facts_of(row: Row[Any]) -> LaneFacts:
+    """What decides about the lane of an order that waits, from its row."""
+    return LaneFacts(
+        placed_at=row.placed_at,
+        due_since=row.due_since or row.first_seen_at,
+        first_told_live=row.told_live,
     )
 
 
@@ -187,32 +187,65 @@ def recover(connection: Connection, account: str, *, now: datetime, steady: floa
     return len(lost)
 
 
-def _claim(row: Any, rules: SendingRules, now: datetime) -> Claim:
-    decision = lanes.decide(
-        placed_at=row.placed_at,
-        live_from=rules.live_from,
-        first_told_live=row.told_live,
-        historical_updates=rules.historical_updates,
-        due_since=row.due_since or row.first_seen_at,
-        now=now,
-        live_window=rules.live_window,
-    )
+def _decided(
+    connection: Connection,
+    due: dict[str, Any],
+    rules: Mapping[str, SendingRules],
+    grant: quota.Grant,
+    now: datetime,
+    most: int,
+) -> list[tuple[Row[Any], LaneFacts, lanes.Decision]]:
+    """Due orders with their lanes as they are now; one that waits in the other lane changes over.
+
+    An order that became late is history from now on, and is paid for as such.
+    """
+    for _ in range(RELANING_ROUNDS):
+        rows = _due(connection, due, grant, most)
+        facts = [facts_of(row) for row in rows]
+        decided = [
+            (row, its, lanes.decide(rules[row.store], its, now)) for row, its in zip(rows, facts, strict=True)
+        ]
+        right = [one for one in decided if one[2].lane == one[0].lane]
+        if len(right) == len(decided):
+            break
+        bulk.run(
+            connection,
+            _RELANE,
+            [
+                {"its_store": row.store, "its_ref": row.ref, "its_lane": decision.lane}
+                for row, _, decision in decided
+                if decision.lane != row.lane
+            ],
+        )
+    return right
+
+
+def _due(connection: Connection, due: dict[str, Any], grant: quota.Grant, most: int) -> list[Row[Any]]:
+    room = min(grant.live, most)
+    rows: list[Row[Any]] = []
+    if room > 0:
+        rows += connection.execute(_DUE["live"], due | {"most": room})
+    room = min(grant.history, room - len(rows))
+    if room > 0:
+        rows += connection.execute(_DUE["history"], due | {"most": room})
+    return rows
+
+
+def _claim(row: Row[Any], facts: LaneFacts, decision: lanes.Decision) -> Claim:
     return Claim(
         store=row.store,
         ref=row.ref,
         order_id=row.order_id,
         body=row.body,
         hash=row.hash,
-        lane=row.lane,
+        lane=decision.lane,
         initial_sync=decision.initial_sync,
         why=decision.reason,
-        placed_at=row.placed_at,
+        facts=facts,
         changed_at=row.changed_at,
         attempts=row.attempts + 1,
         addresses=row.addresses,
         maybe_before=row.maybe,
-        told_live=row.told_live,
-        due_since=row.due_since or row.first_seen_at,
     )
 
 
@@ -279,6 +312,13 @@ _CLAIM = (
         maybe=True,
         told_addresses=bindparam("its_addresses"),
     )
+)
+
+
+_RELANE = (
+    update(OUTBOX)
+    .where(OUTBOX.c.store == bindparam("its_store"), OUTBOX.c.ref == bindparam("its_ref"))
+    .values(lane=bindparam("its_lane"))
 )
 
 

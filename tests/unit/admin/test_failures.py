@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from connector.admin import failures
-from connector.state.outbox.acceptance import Version
+from connector.model.facts import Version
 from tests.state import MINUTE, NOW, State, open_state, version
 
 

@@ -8,14 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.mapping.lanes import GRACE, decide, may_send
+from connector.model.facts import LaneFacts, LaneRules
 
 LIVE_FROM = datetime(2026, 6, 1, tzinfo=UTC)
 OLD = LIVE_FROM - timedelta(seconds=1)
 DAY = timedelta(days=1)
 
 
-def facts(**changed: Any) -> dict[str, Any]:
-    return {
+def facts(**changed: Any) -> tuple[LaneRules, LaneFacts, datetime]:
+    """What ``decide`` and ``may_send`` are given, with some of it changed."""
+    known = {
         "placed_at": LIVE_FROM,
         "live_from": LIVE_FROM,
         "first_told_live": None,
@@ -24,10 +26,15 @@ def facts(**changed: Any) -> dict[str, Any]:
         "now": LIVE_FROM,
         "live_window": DAY,
     } | changed
+    return (
+        LaneRules(**{name: known[name] for name in LaneRules.__struct_fields__}),
+        LaneFacts(**{name: known[name] for name in LaneFacts.__struct_fields__}),
+        known["now"],
+    )
 
 
 def flag(**changed: Any) -> bool:
-    lane = decide(**facts(**changed))
+    lane = decide(*facts(**changed))
     assert lane.lane == ("history" if lane.initial_sync else "live")
     assert lane.reason
     return lane.initial_sync
@@ -43,13 +50,19 @@ def test_updates_of_an_old_order_are_live_only_where_the_store_says_so_and_privy
     assert flag(placed_at=OLD, historical_updates="live", first_told_live=False) is False
 
 
+@pytest.mark.parametrize("told", [None, False, True])
+def test_before_its_store_went_live_every_order_is_history(told: bool | None) -> None:
+    assert flag(live_from=None, placed_at=LIVE_FROM + 9 * DAY, first_told_live=told) is True
+    assert not may_send(*facts(live_from=None, first_told_live=told), initial_sync=False)
+
+
 def test_a_younger_order_is_live_whichever_way_it_came_in() -> None:
     assert flag(placed_at=LIVE_FROM) is False
 
 
 def test_a_new_order_that_waited_longer_than_the_window_is_late() -> None:
     assert flag(now=LIVE_FROM + DAY) is False
-    late = decide(**facts(now=LIVE_FROM + DAY + timedelta(seconds=1)))
+    late = decide(*facts(now=LIVE_FROM + DAY + timedelta(seconds=1)))
     assert (late.lane, late.initial_sync) == ("history", True)
     assert late.reason.startswith("late: ")
 
@@ -64,17 +77,17 @@ def test_an_order_first_told_late_keeps_its_flag_unless_the_store_lifts_it() -> 
 
 
 def test_the_guard_stops_a_live_body_for_an_old_order() -> None:
-    assert not may_send(body_initial_sync=False, **facts(placed_at=OLD))
-    assert not may_send(body_initial_sync=False, **facts(placed_at=OLD, historical_updates="live"))
-    assert not may_send(body_initial_sync=False, **facts(placed_at=OLD, first_told_live=True))
-    assert not may_send(body_initial_sync=False, **facts(now=LIVE_FROM + 2 * DAY))
-    assert not may_send(body_initial_sync=False, **facts(first_told_live=False))
+    assert not may_send(*facts(placed_at=OLD), initial_sync=False)
+    assert not may_send(*facts(placed_at=OLD, historical_updates="live"), initial_sync=False)
+    assert not may_send(*facts(placed_at=OLD, first_told_live=True), initial_sync=False)
+    assert not may_send(*facts(now=LIVE_FROM + 2 * DAY), initial_sync=False)
+    assert not may_send(*facts(first_told_live=False), initial_sync=False)
 
 
 def test_the_guard_lets_an_order_that_became_late_on_its_way_go_for_the_grace_and_no_longer() -> None:
     last = LIVE_FROM + DAY + GRACE
-    assert may_send(body_initial_sync=False, **facts(now=last))
-    assert not may_send(body_initial_sync=False, **facts(now=last + timedelta(microseconds=1)))
+    assert may_send(*facts(now=last), initial_sync=False)
+    assert not may_send(*facts(now=last + timedelta(microseconds=1)), initial_sync=False)
 
 
 moments = st.integers(-3, 3).map(lambda hours: LIVE_FROM + timedelta(hours=hours))
@@ -82,21 +95,21 @@ moments = st.integers(-3, 3).map(lambda hours: LIVE_FROM + timedelta(hours=hours
 
 @given(
     placed_at=moments,
+    live_from=st.sampled_from([LIVE_FROM, None]),
     first_told_live=st.sampled_from([None, False, True]),
     historical_updates=st.sampled_from(["history", "live"]),
     due_since=moments,
     now=moments,
 )
 def test_the_guard_lets_through_what_was_decided_and_never_more(**changed: Any) -> None:
-    given_facts = facts(live_window=timedelta(hours=1), **changed)
-    decided = decide(**given_facts).initial_sync
-    assert may_send(body_initial_sync=True, **given_facts)
+    rules, order, now = facts(live_window=timedelta(hours=1), **changed)
+    decided = decide(rules, order, now).initial_sync
+    assert may_send(rules, order, now, initial_sync=True)
     if not decided:
-        assert may_send(body_initial_sync=False, **given_facts)
-        later = given_facts | {"now": given_facts["now"] + GRACE}
-        assert may_send(body_initial_sync=False, **later)
+        assert may_send(rules, order, now, initial_sync=False)
+        assert may_send(rules, order, now + GRACE, initial_sync=False)
     else:
-        assert not may_send(body_initial_sync=False, **given_facts)
+        assert not may_send(rules, order, now, initial_sync=False)
 
 
 @pytest.mark.parametrize(
@@ -123,4 +136,4 @@ def test_the_guard_lets_through_what_was_decided_and_never_more(**changed: Any) 
 )
 def test_each_decision_says_why(changed: dict[str, Any], reason: str) -> None:
     """The operator reads it in the order's time-line."""
-    assert decide(**facts(**changed)).reason == reason
+    assert decide(*facts(**changed)).reason == reason

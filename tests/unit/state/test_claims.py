@@ -258,7 +258,7 @@ def test_a_claim_says_all_that_the_second_guard_asks(state: State) -> None:
     first, second = state.claim()
     assert (first.initial_sync, second.initial_sync) == (False, True)
     assert first.changed_at == NOW - 10 * MINUTE
-    assert (first.told_live, first.maybe_before, first.attempts) == (None, False, 1)
+    assert (first.facts.first_told_live, first.maybe_before, first.attempts) == (None, False, 1)
     assert first.why
     state.settle(first)
     state.settle(second)
@@ -268,13 +268,13 @@ def test_a_claim_says_all_that_the_second_guard_asks(state: State) -> None:
         version("1", total=96, changed_at=NOW), old("2", total=96, changed_at=NOW - timedelta(days=20))
     )
     again = {claim.ref: claim for claim in state.claim(historical_updates="live")}
-    assert (again["1"].told_live, again["2"].told_live) == (True, False)
+    assert (again["1"].facts.first_told_live, again["2"].facts.first_told_live) == (True, False)
     assert not again["2"].initial_sync
 
 
 def test_the_second_guard_is_told_since_when_an_order_is_due(state: State) -> None:
     state.accept(version("1", due_since=NOW - timedelta(hours=3)), version("2", due_since=None))
-    assert {claim.ref: claim.due_since for claim in state.claim()} == {
+    assert {claim.ref: claim.facts.due_since for claim in state.claim()} == {
         "1": NOW - timedelta(hours=3),
         "2": NOW,
     }

@@ -11,18 +11,17 @@ import tempfile
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from connector.mapping.lanes import may_send
+from connector.model.facts import Version
 from connector.model.limits import Limits
 from connector.runtime import exact_json
 from connector.state import quota
 from connector.state.outbox import acceptance, claims
-from connector.state.outbox.acceptance import Version
 from connector.state.outbox.claims import Claim
 from connector.state.quota import MINUTE, Pacer
 from tests.state import LIVE_FROM, HandClock, State, open_state, sending_rules, version
@@ -251,17 +250,7 @@ class Engine(RuleBasedStateMachine):
 
 
 def _may_send(claim: Claim, now: datetime) -> bool:
-    rules: Any = sending_rules()
-    return may_send(
-        body_initial_sync=claim.initial_sync,
-        placed_at=claim.placed_at,
-        live_from=rules.live_from,
-        first_told_live=claim.told_live,
-        historical_updates=rules.historical_updates,
-        due_since=claim.due_since,
-        now=now,
-        live_window=rules.live_window,
-    )
+    return may_send(sending_rules(), claim.facts, now, initial_sync=claim.initial_sync)
 
 
 _TEMPLATES: list[Path] = []

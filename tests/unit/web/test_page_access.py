@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from connector.daemon.app import App
 from connector.ingest.page import take
+from connector.model.facts import Version
 from connector.model.order import Document
 from connector.runtime import passwords
 from connector.settings import loader
@@ -496,10 +497,10 @@ def _document(number: int) -> dict[str, Any]:
     return document
 
 
-def _failed(ref: str, reason: str) -> acceptance.Version:
+def _failed(ref: str, reason: str) -> Version:
     return version(ref, state="failed", reason=reason)
 
 
-def _accept(connection: Connection, versions: Sequence[acceptance.Version]) -> None:
+def _accept(connection: Connection, versions: Sequence[Version]) -> None:
     clock = HandClock()
     acceptance.accept(connection, "acme", "main", versions, {}, now=clock.now(), steady=clock.steady())
