@@ -81,6 +81,11 @@ class Running:
         found = [exact_json.decode(line) for line in lines if line.startswith(b"{") and line.endswith(b"}")]
         return [event for event in found if event.get("event") == name]
 
+    async def link(self) -> str:
+        """The printed link that opens the status page."""
+        await until(lambda: self.out.read_text().endswith("\n"))
+        return self.out.read_text().splitlines()[-1].removeprefix("Status page: ")
+
     async def until_event(self, name: str, count: int = 1) -> dict[str, Any]:
         """Wait for the ``count``-th event of this name."""
         await until(lambda: len(self.events(name)) >= count or self.process.returncode is not None)
@@ -221,7 +226,7 @@ class Program:
                 running.signal(signal.SIGTERM)
             finished = await running.end()
         assert "Traceback" not in finished.stderr, finished.stderr
-        assert finished.stdout == ""
+        assert all(line.startswith("Status page: ") for line in finished.stdout.splitlines())
 
     async def live_from(self) -> datetime:
         """Since when the store is live."""

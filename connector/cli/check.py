@@ -22,7 +22,6 @@ from connector.model.errors import AuthError, Unavailable
 from connector.model.states import AttemptOutcome
 from connector.state import quota
 from connector.state.outbox import claims
-from connector.web.access import closed
 
 SKEW_SECONDS = 30.0
 COLORS = {"ok": "green", "warning": "yellow", "error": "red"}
@@ -67,8 +66,6 @@ async def _check(config: Path | None, offline: bool) -> list[Line]:
         lines.append(
             Line(level="ok", subject=f"store {name}", message=f"orders are numbered {numbering.text}")
         )
-    if why := closed(settings):
-        lines.append(Line(level="warning", subject="page", message=why))
     if offline:
         return lines
     async with App(loaded) as app:

@@ -185,9 +185,10 @@ class Demo:
         log = config.with_name("daemon.log")
         visited = asyncio.Event()
         self.shop.on_visit = visited.set
-        with log.open("wb") as stderr:
-            daemon = await _start(config, "run", stderr=stderr)
-            watch = asyncio.create_task(self._watch(daemon, config, visited, log))
+        link = config.with_name("link.txt")
+        with log.open("wb") as stderr, link.open("wb") as stdout:
+            daemon = await _start(config, "run", stderr=stderr, stdout=stdout)
+            watch = asyncio.create_task(self._watch(daemon, config, visited, log, link))
             try:
                 yield watch
             finally:
@@ -197,7 +198,7 @@ class Demo:
                 await _end(daemon)
 
     async def _watch(
-        self, daemon: asyncio.subprocess.Process, config: Path, visited: asyncio.Event, log: Path
+        self, daemon: asyncio.subprocess.Process, config: Path, visited: asyncio.Event, log: Path, link: Path
     ) -> str:
         """Start the backfill once the daemon reads the shop; the sentence that says what failed."""
         gone = asyncio.create_task(daemon.wait())
@@ -206,7 +207,7 @@ class Demo:
         try:
             await asyncio.wait({gone, ready}, return_when=asyncio.FIRST_COMPLETED)
             if not gone.done():
-                self._tell(f"Status page: {_address(log)}/")
+                self._tell(link.read_text().strip())
                 since = f"{self.shop.clock() - YEARS - timedelta(days=1):%Y-%m-%d}"
                 self._tell(f"The daemon runs. Now: connector backfill --since {since}")
                 backfill = await _start(config, "backfill", "--since", since, "--json", stderr=None)
@@ -260,7 +261,9 @@ def _configuration(privy: str, token: str, shop: str, key: str, opened_at: datet
     return yaml.safe_dump(settings)
 
 
-async def _start(config: Path, *command: str, stderr: Any) -> asyncio.subprocess.Process:
+async def _start(
+    config: Path, *command: str, stderr: Any, stdout: Any = asyncio.subprocess.DEVNULL
+) -> asyncio.subprocess.Process:
     """A command of the connector in a session of its own, so that Ctrl-C reaches the demo only."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")}
     return await asyncio.create_subprocess_exec(
@@ -271,7 +274,7 @@ async def _start(config: Path, *command: str, stderr: Any) -> asyncio.subprocess
         str(config),
         *command,
         stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
+        stdout=stdout,
         stderr=asyncio.subprocess.DEVNULL if stderr is None else stderr,
         env=environment,
         start_new_session=True,
@@ -288,12 +291,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
-
-
-def _address(log: Path) -> str:
-    """Where the daemon says that it listens."""
-    lines = [exact_json.decode(line) for line in log.read_bytes().splitlines() if line.startswith(b"{")]
-    return next((str(line["listen"]) for line in lines if line.get("event") == "daemon.started"), "")
 
 
 def _tail(log: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -64,6 +65,13 @@ def _password_hash(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _network(text: str) -> Network:
+    try:
+        return ip_network(text.strip(), strict=False)
+    except ValueError:
+        raise ValueError("a proxy is an address like 127.0.0.1, or a network like 10.0.0.0/8") from None
+
+
 def _long(secret: SecretStr) -> SecretStr:
     if len(secret.get_secret_value()) < 20:
         raise ValueError("is too short; take 20 random characters or more (openssl rand -hex 20)")
@@ -95,6 +103,12 @@ def _past_utc(value: datetime, info: ValidationInfo) -> datetime:
     return value.astimezone(UTC)
 
 
+Network = IPv4Network | IPv6Network
+ProxyNetwork = Annotated[
+    Network,
+    BeforeValidator(lambda value: _network(value) if isinstance(value, str) else value),
+    WithJsonSchema({"type": "string"}),
+]
 Name = Annotated[str, AfterValidator(_name)]
 Secret = Annotated[SecretStr, AfterValidator(_filled)]
 Token = Annotated[SecretStr, AfterValidator(_sendable)]
@@ -243,13 +257,19 @@ def _part(model: type[BaseModel], description: str | None) -> Any:
 
 
 class PageSettings(StrictModel):
-    """How one signs in to the status page. With neither it is served on this machine alone."""
+    """How one signs in to the status page. With neither password nor token, by the link of ``run``."""
 
     password_hash: Annotated[SecretStr, AfterValidator(_password_hash)] | None = Field(
         None, description="What connector password made of the page's password."
     )
     token: Annotated[Token, AfterValidator(_long)] | None = Field(
         None, description="A random text that is taken in place of the password."
+    )
+    metrics_token: Annotated[Token, AfterValidator(_long)] | None = Field(
+        None, description="A random text that opens /metrics and nothing else, as a bearer token."
+    )
+    trusted_proxies: tuple[ProxyNetwork, ...] = Field(
+        (), description="Web servers before this one whose X-Forwarded-For is believed: addresses, networks."
     )
 
 

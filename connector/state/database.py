@@ -39,7 +39,7 @@ from connector.model.errors import StateError
 from connector.state.daemon_lock import daemon_pid
 from connector.state.file_systems import refuse_network_file_system
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 BUSY_SECONDS = 5  # that a transaction waits for one of another process; so a stop takes no longer
 
 OUR_FAULTS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)

@@ -7,7 +7,7 @@ answer here, and the log says more than the answer does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
@@ -22,8 +22,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connector.daemon.app import App
 from connector.model.errors import StateError
-from connector.runtime.listener import Server, bind, serving
-from connector.web import health, metrics, pages, push, webhooks
+from connector.runtime.listener import Server, bind, serving, shown
+from connector.web import health, metrics, pages, push, sign_in, webhooks
 from connector.web.context import Front, error
 
 log = structlog.get_logger()
@@ -57,16 +57,20 @@ def application(front: Front) -> ASGIApp:
     """The ASGI application, for the listener."""
     handlers = {HTTPException: _refused, StateError: _unavailable, ClientDisconnect: _cut_off}
     app = Starlette(routes=routes(front), exception_handlers=handlers)
+    app.state.front = front
     app.router.redirect_slashes = False  # shops follow no redirect, and it would quote the caller's own Host
-    return _Guard(app)
+    return _Guard(app, front)
 
 
 class OpenFront:
-    """A front that listens, as the daemon uses it."""
+    """A front that listens, as the daemon uses it. ``tell`` takes the address at which the page opens."""
 
-    def __init__(self, front: Front, server: Server) -> None:
+    def __init__(self, front: Front, server: Server, tell: Callable[[str], None]) -> None:
         self._front = front
         self._server = server
+        self._tell = tell
+        self._told = ""
+        self._tell_link()
 
     @property
     def url(self) -> str:
@@ -76,6 +80,17 @@ class OpenFront:
     def use(self, app: App) -> None:
         """Answer from this App from now on."""
         self._front.app = app
+        self._tell_link()
+
+    def _tell_link(self) -> None:
+        """At the start, and when a reload took the password away, or brought one."""
+        host, port = self._server.host, self._server.port
+        here = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 (said, not bound)
+        token = self._front.access.token_of_this_start(self._front.app.settings.page)
+        link = f"http://{shown(here, port)}" + (f"{sign_in.PATH}?token={token}" if token else "/")
+        if link != self._told:
+            self._told = link
+            self._tell(link)
 
     async def close(self) -> None:
         """Take no more requests; wait until what is under way is answered, or its time is over."""
@@ -83,19 +98,23 @@ class OpenFront:
 
 
 @asynccontextmanager
-async def open_front(app: App) -> AsyncIterator[OpenFront]:
-    """Listen where the configuration says while the block runs. Raises UsageError when that cannot be had."""
+async def open_front(app: App, tell: Callable[[str], None] = lambda link: None) -> AsyncIterator[OpenFront]:
+    """Listen where the configuration says while the block runs. Raises UsageError when that cannot be had.
+
+    ``tell`` takes the link that opens the page: a secret where no password is configured.
+    """
     front = Front(app)
     with bind(*app.settings.address) as socket:
         async with serving(application(front), socket) as server:
-            yield OpenFront(front, server)
+            yield OpenFront(front, server, tell)
 
 
 class _Guard:
     """Headers on every answer, an end to every request, and an answer to every fault."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, front: Front) -> None:
         self._app = app
+        self._front = front
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
@@ -121,7 +140,9 @@ class _Guard:
         except Exception as fault:
             # Only the first part of the path is ours; the rest may hold anything that the caller chose.
             part = scope["path"].strip("/").partition("/")[0][:20]
-            log.exception("front.fault", method=scope["method"], part=part, fault=type(fault).__name__)
+            held = _due(self._front, f"front.fault {part} {type(fault).__name__}")
+            if held is not None:
+                log.exception("front.fault", method=scope["method"], part=part, held_back=held)
             answer = error(request, 500, "this should not have happened; the log says more")
         if not started:  # an answer that had begun cannot become another one: the server cuts it short
             await answer(scope, receive, send_guarded)
@@ -129,7 +150,7 @@ class _Guard:
 
 async def _refused(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, HTTPException)
-    if fault.status_code == 405 and request.method == "OPTIONS":
+    if fault.status_code == 405 and request.method == "OPTIONS" and request.url.path.startswith("/webhooks/"):
         return Response(status_code=204, headers=fault.headers)
     message = fault.detail
     if message == HTTPStatus(fault.status_code).phrase:
@@ -140,9 +161,15 @@ async def _refused(request: Request, fault: Exception) -> Response:
 
 async def _unavailable(request: Request, fault: Exception) -> Response:
     """The database cannot take or give anything now: whoever asked may ask again."""
-    log.error("front.database_fault", error=str(fault))
+    held = _due(request.app.state.front, f"front.database_fault {fault}")
+    if held is not None:
+        log.error("front.database_fault", error=str(fault), held_back=held)
     return error(request, 503, "the database does not answer now; try again later", {"Retry-After": "30"})
 
 
 async def _cut_off(request: Request, fault: Exception) -> Response:
     return error(request, 400, "the request was cut off", {"Connection": "close"})
+
+
+def _due(front: Front, thing: str) -> int | None:
+    return front.throttle.due(thing, front.app.clock.steady())

@@ -11,16 +11,21 @@ from starlette.responses import Response
 
 from connector.daemon.app import App
 from connector.runtime import exact_json
+from connector.runtime.throttle import Throttle
+from connector.web.access import Access
 
 
 class Front:
     """``app`` is the App of the present configuration; a reload puts another there.
 
-    Routes ask for it anew after each wait, for the earlier one closes its database.
+    Routes ask for it anew after each wait, for the earlier one closes its database. ``access`` says who may
+    look; ``throttle`` keeps what strangers can set off from filling the log.
     """
 
     def __init__(self, app: App) -> None:
         self.app = app
+        self.access = Access()
+        self.throttle = Throttle()
 
 
 def answer(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

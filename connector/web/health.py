@@ -12,7 +12,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from connector.admin import health
-from connector.daemon.app import App
 from connector.model.errors import StateError
 from connector.settings.models import Settings
 from connector.web.context import Front, answer
@@ -38,7 +37,7 @@ def routes(front: Front) -> list[BaseRoute]:
         nonlocal known, asked_at
         async with asking:
             if front.app.clock.steady() - asked_at >= SAME_SECONDS:
-                known = await _reasons(front.app)
+                known = await _reasons(front)
                 asked_at = front.app.clock.steady()
             reasons = known
         status = "not ready" if reasons else "ready"
@@ -47,13 +46,16 @@ def routes(front: Front) -> list[BaseRoute]:
     return [Route("/healthz", healthz), Route("/readyz", readyz)]
 
 
-async def _reasons(app: App) -> list[str]:
+async def _reasons(front: Front) -> list[str]:
+    app = front.app
     feeds = {name: () if shop.pushed else shop.adapter.feeds for name, shop in app.shops.items()}
     try:
         async with asyncio.timeout(DATABASE_SECONDS):
             return await app.db.run(_look, app.settings, feeds, app.clock.now())
     except (TimeoutError, StateError) as error:
-        log.error("front.database_fault", error=str(error) or "it does not answer")
+        held = front.throttle.due(f"front.database_fault {error}", app.clock.steady())
+        if held is not None:
+            log.error("front.database_fault", error=str(error) or "it does not answer", held_back=held)
         return ["the database cannot be written to now; the log says why"]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,11 +11,9 @@ from starlette.routing import BaseRoute, Route
 
 from connector.admin import explain, failures
 from connector.web import charts, html, sign_in, views
-from connector.web.access import Viewer, closed
+from connector.web.access import Viewer
 from connector.web.context import Front
 from connector.web.session_pages import Desk, Form, back_to
-
-log = structlog.get_logger()
 
 ASK_AGAIN = 100  # acting on more orders than this at once is asked for again
 LISTED = 200  # orders of a list that are shown
@@ -29,8 +26,6 @@ MEDIA = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", 
 
 def routes(front: Front) -> list[BaseRoute]:
     """For browsers; all of it works without JavaScript."""
-    if why := closed(front.app.settings):
-        log.warning("page.closed", why=why)
     desk = Desk(front)
     glance = views.Glance()
     files = {file.name: file for file in html.STATIC.iterdir()}
@@ -75,7 +70,7 @@ def routes(front: Front) -> list[BaseRoute]:
         ref = request.path_params["ref"]
         if not ref.isprintable():
             raise HTTPException(404)
-        story = await app.db.read(views.story, shop, ref, app.clock.now(), viewer.signed_in)
+        story = await app.db.read(views.story, shop, ref, app.clock.now(), viewer.sees_buyers)
         return desk.page(request, viewer, "order.html", story=story, shop=shop)
 
     async def failed(request: Request, viewer: Viewer, form: Form) -> Response:
@@ -126,8 +121,8 @@ def routes(front: Front) -> list[BaseRoute]:
     return [
         Route("/", look(overview)),
         Route("/overview", look(refreshed)),
-        Route("/orders", look(orders)),
-        Route("/orders/{store}/{ref:path}", look(order)),
+        Route("/browse", look(orders)),
+        Route("/browse/{store}/{ref:path}", look(order)),
         Route("/failed", look(failed)),
         Route("/failed/retry", look(act), methods=["POST"]),
         Route("/failed/discard", look(act), methods=["POST"]),

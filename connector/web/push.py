@@ -24,13 +24,11 @@ from connector.web.request_body import whole_body
 log = structlog.get_logger()
 
 MAX_BODY = 4 * 1024 * 1024
-QUIET_SECONDS = 60.0  # between two lines of the log about forged pushes of one store
 
 
 def routes(front: Front) -> list[BaseRoute]:
     """For senders of orders."""
     reception = Reception()
-    complained: dict[str, float] = {}
 
     def shop_of(request: Request) -> tuple[App, Shop]:
         app, name = front.app, request.path_params["store"]
@@ -56,10 +54,9 @@ def routes(front: Front) -> list[BaseRoute]:
             pushed_adapter(shop).authenticate(push, secrets, app.clock.now())
         except Forged as error:
             counted(shop.name, "forged")
-            steady = app.clock.steady()
-            if steady - complained.get(shop.name, 0.0) > QUIET_SECONDS:
-                complained[shop.name] = steady
-                log.warning("push.forged", store=shop.name, error=str(error))
+            held = front.throttle.due(f"push.forged {shop.name}", app.clock.steady())
+            if held is not None:
+                log.warning("push.forged", store=shop.name, error=str(error), held_back=held)
             raise HTTPException(401, str(error), {"WWW-Authenticate": "Bearer"}) from None
         try:
             bodies = _bodies(body)

@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from connector.model.errors import UsageError
+from connector.state import ended_sessions
 from connector.web import html
-from connector.web.access import MOST_KEPT, Access, Viewer, configured, cookie_name, refusal
+from connector.web.access import MOST_KEPT, Viewer, configured, cookie_name, nobody
 from connector.web.context import Front
 from connector.web.request_body import whole_body
 
@@ -33,43 +34,48 @@ class Desk:
 
     def __init__(self, front: Front) -> None:
         self.front = front
-        self.access = Access()
+        self.access = front.access
         self._notices: dict[str, str] = {}
 
     def open_to_viewers(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         """A route for whoever may look. Who has to sign in is sent to do that, and comes back."""
 
         async def inner(request: Request, viewer: Viewer, form: Form) -> Response:
-            if configured(self.front.app.settings.page) and not viewer.signed_in:
+            if not viewer.signed_in:
                 return _to_sign_in(request)
             return await handler(request, viewer, form)
 
         return self.open_to_all(inner)
 
     def open_to_all(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-        """A route that can be had before signing in. Refuses what came the wrong way, and others' forms."""
+        """A route that can be had before signing in. Refuses others' forms."""
 
         async def route(request: Request) -> Response:
-            settings = self.front.app.settings
-            if said := refusal(request, settings):
-                return html.page("message.html", 403, title="Not from here", message=said)
             if _followed_a_link_from_elsewhere(request):
                 return html.page("again.html")
-            viewer = self.access.viewer(request, settings.page)
-            form: Form = {}
-            if request.method == "POST":
-                form = await _form(request)
-                if not self.access.is_own_form(request, settings.page, viewer, form.get("form", "")):
-                    return self.message(request, viewer, 403, FOREIGN)
+            form = await _form(request) if request.method == "POST" else {}
+            viewer = await self.viewer(request)
+            settings = self.front.app.settings.page
+            given = form.get("form", "")
+            if request.method == "POST" and not self.access.is_own_form(request, settings, viewer, given):
+                return self.message(request, viewer, 403, FOREIGN)
             try:
                 response = await handler(request, viewer, form)
             except UsageError as fault:
                 response = self.message(request, viewer, 404, str(fault))
             if viewer.fresh and "set-cookie" not in response.headers:
-                self.access.remember(request, response, settings.page, viewer)
+                self.access.remember(request, response, settings, viewer)
             return response
 
         return route
+
+    async def viewer(self, request: Request) -> Viewer:
+        """Who looks; a session that was signed out is nobody's. Raises StateError."""
+        app = self.front.app
+        viewer = self.access.viewer(request, app.settings.page)
+        if viewer.signed_in and await app.db.read(ended_sessions.has_ended, viewer.digest):
+            return nobody(viewer.by)
+        return viewer
 
     def notice(self, viewer: Viewer, sentence: str) -> None:
         """Say something on the session's next page."""

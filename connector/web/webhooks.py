@@ -22,7 +22,6 @@ log = structlog.get_logger()
 
 MAX_BODY = 1024 * 1024
 DATABASE_SECONDS = 4.0  # then the shop is told to try again; the impatient ones wait five seconds
-QUIET_SECONDS = 60.0  # between two lines of the log about forged webhooks of one store
 
 
 def routes(front: Front) -> list[BaseRoute]:
@@ -38,7 +37,6 @@ def routes(front: Front) -> list[BaseRoute]:
     kept: GroupCommit[tuple[str, Notice], None] = GroupCommit(
         commit, seconds=DATABASE_SECONDS, late="the database did not take a webhook in time"
     )
-    complained: dict[str, float] = {}
 
     async def webhook(request: Request) -> Response:
         name = request.path_params["store"]
@@ -59,10 +57,9 @@ def routes(front: Front) -> list[BaseRoute]:
             )
         except Forged as error:
             WEBHOOKS.labels(name, "forged").inc()
-            steady = app.clock.steady()
-            if steady - complained.get(name, 0.0) > QUIET_SECONDS:
-                complained[name] = steady
-                log.warning("webhook.forged", store=name, error=str(error))
+            held = front.throttle.due(f"webhook.forged {name}", app.clock.steady())
+            if held is not None:
+                log.warning("webhook.forged", store=name, error=str(error), held_back=held)
             raise HTTPException(401, "the signature is missing or wrong") from None
         if notice == Notice():
             WEBHOOKS.labels(name, "nothing").inc()

@@ -428,7 +428,8 @@ async def test_the_daemon_works_without_docstrings_and_assertions_as_its_unit_st
         await until(lambda: not truth.differing())
         listen = (await daemon.until_event("daemon.started"))["listen"]
         async with httpx.AsyncClient(base_url=listen) as http:
-            for path in ("/", "/orders", f"/orders/{STORE}/{live}", "/failed", "/metrics", "/readyz"):
+            await http.get(await daemon.link())
+            for path in ("/", "/browse", f"/browse/{STORE}/{live}", "/failed", "/metrics", "/readyz"):
                 assert (await http.get(path)).status_code == 200, path
         # Every adapter loads; a command's help has its options, not its text.
         assert "shopify" in (await program.good("platforms")).stdout

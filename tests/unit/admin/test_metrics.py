@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[3]
 MONITORING = ROOT / "config" / "monitoring"
 TOKEN = "a-token-of-the-house-0123456789"
 STORE = "house"
+SCRAPER = {"Authorization": "Bearer a-token-for-the-scraper"}
 
 
 class Scraped:
@@ -61,6 +62,7 @@ def program(tmp_path: Path, privy: RunningSandbox, nest: Hatchery) -> Program:
     program = Program(
         tmp_path, shop="http://127.0.0.1:1", privy=privy.base_url, token="privy_test", hatchery=nest
     )
+    program.configuration["page"] = {"metrics_token": SCRAPER["Authorization"].removeprefix("Bearer ")}
     program.configuration["stores"] = {
         STORE: {
             "platform": "push",
@@ -88,7 +90,7 @@ def order(number: int, **fields: Any) -> dict[str, Any]:
 
 
 async def scrape(http: httpx.AsyncClient) -> Scraped:
-    answer = await http.get("/metrics")
+    answer = await http.get("/metrics", headers=SCRAPER)
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain; version=")
     return Scraped(answer.text)
@@ -119,7 +121,8 @@ async def test_what_came_in_and_went_out_is_counted_without_anything_of_a_buyer(
 
             await until_answered(delivered)
             got = await scrape(http)
-            open_metrics = await http.get("/metrics", headers={"Accept": "application/openmetrics-text"})
+            headers = {"Accept": "application/openmetrics-text", **SCRAPER}
+            open_metrics = await http.get("/metrics", headers=headers)
     seen = "connector_orders_seen_total"
     assert got.value(seen, store=STORE, outcome="waiting", lane="live") == 1
     assert got.value(seen, store=STORE, outcome="waiting", lane="history") == 1

@@ -17,7 +17,17 @@ from sqlmodel import SQLModel
 
 from connector.ingest import subscriptions
 from connector.model.errors import StateError
-from connector.state import audit, backfills, breakers, cursors, documents, inbox, quota, stores
+from connector.state import (
+    audit,
+    backfills,
+    breakers,
+    cursors,
+    documents,
+    ended_sessions,
+    inbox,
+    quota,
+    stores,
+)
 from connector.state.breakers import PAUSES
 from connector.state.database import SCHEMA_VERSION, Database
 from connector.state.migrations import configuration
@@ -30,6 +40,7 @@ MODELS = (
     cursors,
     documents,
     audit,
+    ended_sessions,
     inbox,
     acceptance,
     breakers,

@@ -42,8 +42,8 @@ class World:
 
     def paths(self) -> list[str]:
         return [
-            "/", "/orders", "/orders?q=none", f"/orders/{STORE}/{self.delivered}",
-            f"/orders/{STORE}/{self.failed[-1]}", f"/orders/{STORE}/{self.scripted}", "/failed", "/sign-in",
+            "/", "/browse", "/browse?q=none", f"/browse/{STORE}/{self.delivered}",
+            f"/browse/{STORE}/{self.failed[-1]}", f"/browse/{STORE}/{self.scripted}", "/failed", "/sign-in",
         ]  # fmt: skip
 
 
@@ -116,7 +116,7 @@ async def test_the_overview_shows_stores_accounts_and_deliveries_and_follows_the
 async def test_an_order_is_found_by_its_number_and_tells_its_story(world: World) -> None:
     async with world.browse() as opened:
         page = opened.page
-        await page.goto("/orders")
+        await page.goto("/browse")
         await page.get_by_label("Order number").fill(f"#{world.delivered}")
         await page.keyboard.press("Enter")
         await page.get_by_role("link", name=str(world.delivered), exact=True).click()
@@ -153,7 +153,7 @@ async def test_the_figures_of_the_overview_lead_to_their_orders(world: World) ->
 async def test_what_a_buyer_wrote_stays_text(world: World) -> None:
     async with world.browse() as opened:
         page = opened.page
-        for path in ("/", "/orders", f"/orders/{STORE}/{world.scripted}"):
+        for path in ("/", "/browse", f"/browse/{STORE}/{world.scripted}"):
             await page.goto(path)
             assert await page.title() != "owned"
         await expect(page.get_by_role("main")).to_contain_text(SCRIPT)
@@ -174,14 +174,14 @@ async def test_an_order_that_privy_refused_is_tried_again(world: World, script: 
         await until(lambda: any(one.order_id == refused for one in world.sandbox.arrivals))
         assert refused not in world.sandbox.ledger.orders
         state = page.locator(".headline .state")
-        await page.goto(f"/orders/{STORE}/{refused}")
+        await page.goto(f"/browse/{STORE}/{refused}")
         while "sending" in await state.inner_text():  # its answer has left Privy, and is recorded now
             await page.reload()
         await expect(state).to_have_text("failed")
         await page.get_by_role("button", name="Try again").click()
         await expect(page.get_by_role("status")).to_have_text("1 of 1 order will be sent.")
         await until(lambda: refused in world.sandbox.ledger.orders)
-        await page.goto(f"/orders/{STORE}/{refused}")
+        await page.goto(f"/browse/{STORE}/{refused}")
         line = page.get_by_role("region", name="Time-line")
         await expect(line).to_contain_text("tried again by an operator (the page, signed in from 127.0.0.1)")
         assert world.daemon.events("failed.retried")[-1]["by"].startswith("the page, signed in from")
@@ -202,7 +202,7 @@ async def test_failed_orders_are_grouped_and_set_aside_one_by_one(world: World, 
         await rows.nth(1).get_by_role("button", name="Set aside").click()
         await expect(page.get_by_role("status")).to_have_text("1 order set aside.")
         await expect(rows).to_have_count(before - 1)
-        await page.goto(f"/orders/{STORE}/{number}")
+        await page.goto(f"/browse/{STORE}/{number}")
         await expect(page.locator(".headline .state")).to_have_text("skipped · discarded")
         world.failed.remove(int(number))
         _is_clean(world, opened)
