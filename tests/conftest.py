@@ -13,7 +13,7 @@ SQLite and once on PostgreSQL, each time on an empty database; the server starts
 Where no PostgreSQL is installed the tests run on SQLite, and the summary says so; in CI that is an error.
 
 **Browser.** ``tests/unit/web/test_page.py`` runs in Debian's chromium; where there is none it is left out,
-and the summary says so; in CI that is an error.
+and the summary says so; in CI that is an error. The same holds for nginx and ``tests/system/test_nginx.py``.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from tests.postgres import PostgresServer, find_binaries, running_server
 
 CHROMIUM = shutil.which("chromium")
 NO_CHROMIUM = "no chromium is installed here (Debian: apt-get install chromium)"
+NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+NO_NGINX = "no nginx is installed here (Debian: apt-get install nginx-light)"
 POSTGRES = find_binaries()
 NO_POSTGRES = "no PostgreSQL server is installed here (Debian: apt-get install postgresql)"
 
@@ -45,7 +47,10 @@ class ClosedNetwork(AssertionError):
     """A test reached for something that is not on this machine."""
 
 
-collect_ignore = [] if CHROMIUM else ["unit/web/test_page.py"]
+collect_ignore = [
+    *([] if CHROMIUM else ["unit/web/test_page.py"]),
+    *([] if NGINX else ["system/test_nginx.py"]),
+]
 
 
 def pytest_configure() -> None:
@@ -54,6 +59,8 @@ def pytest_configure() -> None:
             raise pytest.UsageError(f"{NO_POSTGRES}; CI tests on both databases")
         if CHROMIUM is None:
             raise pytest.UsageError(f"{NO_CHROMIUM}; CI tests the page in a browser")
+        if NGINX is None:
+            raise pytest.UsageError(f"{NO_NGINX}; CI tests the documented lines for it")
     for name in [name for name in os.environ if name.startswith("CONNECTOR_")]:
         del os.environ[name]  # a developer's own settings must not reach the tests
     sys.addaudithook(_close_network)
@@ -64,6 +71,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"SQLite only: {NO_POSTGRES}")
     if CHROMIUM is None:
         terminalreporter.write_line(f"The page was not tested in a browser: {NO_CHROMIUM}")
+    if NGINX is None:
+        terminalreporter.write_line(f"The documented lines for nginx were not tested: {NO_NGINX}")
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import shutil
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,11 +14,11 @@ import pytest
 
 from connector.runtime import passwords
 from connector.web.access import ATTEMPTS
+from tests.conftest import NGINX
 from tests.fire.hatchery import Hatchery
 from tests.program import STORE, Program, Running, until_answered
 
 ROOT = Path(__file__).parents[2]
-NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") or "nginx"
 PASSWORD = "a password behind nginx"
 PUSH_TOKEN = "a-token-of-a-sender-0123"
 DEFAULTS = "location / { proxy_pass http://127.0.0.1:8080; }"
@@ -56,7 +54,7 @@ async def nginx(folder: Path, daemon: Running, locations: str) -> AsyncIterator[
     locations = locations.replace("http://127.0.0.1:8080", listen)
     file.write_text(CONFIGURATION.format(folder=folder, port=port, locations=locations))
     process = await asyncio.create_subprocess_exec(
-        "nginx", "-p", str(folder), "-c", str(file), "-e", "stderr"
+        NGINX or "nginx", "-p", str(folder), "-c", str(file), "-e", "stderr"
     )
     headers = {"Host": "connector.example.com", "Accept": "text/html"}
     try:
