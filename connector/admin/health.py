@@ -6,12 +6,19 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert
 
+from connector.model.states import BreakerScope
 from connector.settings.models import Settings
 from connector.state import breakers, cursors
 from connector.state.inbox import INBOX
 
 MISSED = 5  # polls that may be missed
 SHORTEST = timedelta(minutes=2)
+NEEDED = {  # without these no order arrives; any other unit of work is in the status
+    BreakerScope.SHOP: "reading the shop of store",
+    BreakerScope.STORE: "sending the orders of store",
+    BreakerScope.ACCOUNT: "sending for account",
+    BreakerScope.DELIVERY: "delivering for account",
+}
 
 
 def probe(connection: Connection, now: datetime) -> None:
@@ -30,10 +37,9 @@ def reasons(
     """
     found: list[str] = []
     for pause in breakers.every(connection):
-        known = settings.accounts if pause.scope == "account" else settings.stores
-        if pause.lasts and pause.name in known:
-            what = {"shop": "reading the shop of store", "store": "sending the orders of store"}
-            said = f"{what.get(pause.scope, 'sending for account')} {pause.name} rests ({pause.kind})"
+        known = settings.accounts if pause.scope.owner == "account" else settings.stores
+        if pause.lasts and pause.scope in NEEDED and pause.name in known:
+            said = f"{NEEDED[pause.scope]} {pause.name} rests ({pause.kind})"
             found.append(f"{said} since {pause.since:%Y-%m-%dT%H:%M:%SZ}")
     for name, store in settings.stores.items():
         known_feeds = cursors.of_store(connection, name)

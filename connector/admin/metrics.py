@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Table, func, select
 from connector.admin import alerts
 from connector.admin.status import usage_of
 from connector.ingest.subscriptions import FINDINGS
+from connector.model.states import BreakerKind
 from connector.runtime.clock import Clock
 from connector.sdk import registry
 from connector.settings.models import Settings
@@ -216,14 +217,15 @@ def _accounts(connection: Connection, settings: Settings, steady: float) -> Iter
 def _pauses(connection: Connection, settings: Settings, steady: float) -> Metric:
     return _gauge(
         "connector_paused",
-        "1 while something rests: reading a shop, sending a store's orders, sending for an account; by why: "
-        "auth, fault, limit (Privy asked to wait), identity (another shop answers).",
+        "1 while something rests: reading a shop, sending a store's orders, sending for an account, or a "
+        "unit of work; by why: auth, fault, internal (please report it), limit (Privy asked to wait), identity "
+        "(another shop answers).",
         ["scope", "name", "kind"],
         (
             ([one.scope, one.name, one.kind], 1)
             for one in breakers.every(connection)
-            if (one.lasts or (one.kind == "limit" and one.rests(steady)))
-            and one.name in (settings.accounts if one.scope == "account" else settings.stores)
+            if (one.lasts or (one.kind is BreakerKind.LIMIT and one.rests(steady)))
+            and one.name in (settings.accounts if one.scope.owner == "account" else settings.stores)
         ),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from datetime import datetime, timedelta
 
 import msgspec
@@ -103,36 +104,34 @@ class BackfillStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything, at one moment."""
+    """Everything, at one moment. ``troubles`` are those of no store and no account."""
 
     at: datetime
     stores: list[StoreStatus]
     accounts: list[AccountStatus]
     backfills: list[BackfillStatus]
+    troubles: list[Trouble]
 
 
 def collect(connection: Connection, settings: Settings, clock: Clock) -> Status:
     """Read how everything stands, in the caller's transaction."""
     now, steady = clock.now(), clock.steady()
-    troubles: dict[tuple[str, str], list[Trouble]] = {}
+    troubles: dict[tuple[str, str], list[Trouble]] = defaultdict(list)
     for pause in breakers.every(connection):
         until = now + timedelta(seconds=max(0.0, pause.until - steady))
         trouble = Trouble(
             kind=pause.kind, lasting=pause.lasts, message=pause.message, since=pause.since, until=until
         )
-        scope = "store" if pause.scope == "shop" else pause.scope
-        troubles.setdefault((scope, pause.name), []).append(trouble)
+        troubles[pause.scope.owner, pause.name].append(trouble)
     return Status(
         at=now,
-        stores=[
-            _store(connection, settings, name, troubles.get(("store", name), []), now)
-            for name in settings.stores
-        ],
+        stores=[_store(connection, settings, name, troubles["store", name], now) for name in settings.stores],
         accounts=[
-            _account(connection, settings, name, troubles.get(("account", name), []), steady)
+            _account(connection, settings, name, troubles["account", name], steady)
             for name in settings.accounts
         ],
         backfills=of_backfills(connection, settings, clock),
+        troubles=troubles["program", ""],
     )
 
 

@@ -84,10 +84,10 @@ def show(now: model.Status) -> None:
             )
         if store.failed:
             click.echo(f"{store.name}: {store.failed} failed; see: connector failed list")
-    for kind, owners in (("store", now.stores), ("account", now.accounts)):
-        for owner in owners:
-            for trouble in owner.troubles:
-                click.echo(
-                    f"{kind} {owner.name}: {trouble.kind} since {trouble.since:%Y-%m-%d %H:%M}Z: "
-                    f"{trouble.message}"
-                )
+    found = [
+        *((f"store {store.name}: ", trouble) for store in now.stores for trouble in store.troubles),
+        *((f"account {account.name}: ", trouble) for account in now.accounts for trouble in account.troubles),
+        *(("", trouble) for trouble in now.troubles),
+    ]
+    for whose, trouble in found:
+        click.echo(f"{whose}{trouble.kind} since {trouble.since:%Y-%m-%d %H:%M}Z: {trouble.message}")

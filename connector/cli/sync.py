@@ -14,6 +14,7 @@ from connector.cli.status import show
 from connector.daemon.app import App
 from connector.delivery.dispatcher import deliver
 from connector.ingest.poll import poll
+from connector.model.states import BreakerKind, BreakerScope
 from connector.state import breakers, retention
 from connector.state.daemon_lock import daemon_lock
 
@@ -62,8 +63,8 @@ async def _deliver(app: App, account: str, seconds: float) -> None:
     timer = asyncio.get_running_loop().call_later(seconds, stopping.set)
     while not stopping.is_set():
         again = await deliver(sender, stopping)
-        pause = await app.db.run(breakers.get, "account", account)
-        refused = pause is not None and pause.kind == "auth"
+        pause = await app.db.run(breakers.get, BreakerScope.ACCOUNT, account)
+        refused = pause is not None and pause.kind is BreakerKind.AUTH
         if again is None or again >= end or refused:
             break
         await asyncio.sleep(max(0.0, again - app.clock.steady()))

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from connector.delivery.sender import Attempt, Sender
 from connector.model.backoff import Backoff
-from connector.model.states import AttemptOutcome, Settlement
+from connector.model.states import AttemptOutcome, BreakerKind, BreakerScope, Settlement
 from connector.state import breakers, quota
 from connector.state.outbox import claims
 from connector.state.outbox.claims import Claim, Settled
@@ -47,10 +47,12 @@ def take_turn(
         return Turn([], None)
     resting = _resting(known, sender, steady)
     active = [store for store in sender.rules if store not in resting]
-    pause = known.get(("account", sender.account))
+    pause = known.get((BreakerScope.ACCOUNT, sender.account))
     if pause is not None and pause.rests(steady):
         return Turn([], pause.until)
-    ends = [one.until for one in known.values() if one.scope == "store" and one.name in sender.rules]
+    ends = [
+        one.until for one in known.values() if one.scope is BreakerScope.STORE and one.name in sender.rules
+    ]
     pauses_end = min((until for until in ends if until > steady), default=None)
     room = (1 if pause is not None else MOST_IN_FLIGHT) - flying
     if room <= 0 or not active:
@@ -63,7 +65,7 @@ def take_turn(
         steady,
         sender.pacer,
     )
-    probing = {name for name in active if ("store", name) in known}
+    probing = {name for name in active if (BreakerScope.STORE, name) in known}
     taken = _claim(connection, sender, set(active) - probing, probing, grant, room, now, steady)
     sender.pacer.take(sum(claim.lane == "history" for claim in taken), steady)
     if len(taken) == room:
@@ -102,12 +104,14 @@ def _claim(
     return taken
 
 
-def _resting(known: Mapping[tuple[str, str], breakers.Pause], sender: Sender, steady: float) -> set[str]:
+def _resting(
+    known: Mapping[tuple[BreakerScope, str], breakers.Pause], sender: Sender, steady: float
+) -> set[str]:
     """Stores that send nothing now: paused, not yet found to be the right shop, or a copy of one."""
     resting = {
         name
         for (scope, name), pause in known.items()
-        if scope == "store" and (pause.rests(steady) or pause.kind == "identity")
+        if scope is BreakerScope.STORE and (pause.rests(steady) or pause.kind is BreakerKind.IDENTITY)
     }
     return resting | {store for store in sender.rules if not sender.verified(store)}
 
@@ -116,7 +120,7 @@ def _settle(
     connection: Connection,
     sender: Sender,
     answered: list[Attempt],
-    known: dict[tuple[str, str], breakers.Pause],
+    known: dict[tuple[BreakerScope, str], breakers.Pause],
     now: datetime,
     steady: float,
 ) -> None:
@@ -163,49 +167,49 @@ def _pause(
     connection: Connection,
     sender: Sender,
     attempt: Attempt,
-    known: dict[tuple[str, str], breakers.Pause],
+    known: dict[tuple[BreakerScope, str], breakers.Pause],
     now: datetime,
     steady: float,
 ) -> None:
     """What an answer means for the account and the store. Said once when lost, once when back."""
     outcome, store = attempt.outcome, attempt.claim.store
-    account, wait = ("account", sender.account), None
+    account, wait = (BreakerScope.ACCOUNT, sender.account), None
     match outcome.kind:
         case AttemptOutcome.DELIVERED | AttemptOutcome.REFUSED:
-            _proven(connection, [account, ("store", store)], known, steady)
+            _proven(connection, [account, (BreakerScope.STORE, store)], known, steady)
             return
         case AttemptOutcome.PREVENTED:
             return
         case AttemptOutcome.LATER:
             if outcome.renew:
                 return
-            (scope, name), kind = account, "fault"
+            (scope, name), kind = account, BreakerKind.FAULT
         case AttemptOutcome.LIMIT:
-            (scope, name), kind, wait = account, "limit", outcome.retry_after
+            (scope, name), kind, wait = account, BreakerKind.LIMIT, outcome.retry_after
         case AttemptOutcome.ACCOUNT:
-            (scope, name), kind = account, "auth"
+            (scope, name), kind = account, BreakerKind.AUTH
         case AttemptOutcome.STORE:
-            scope, name, kind = "store", store, "auth"
+            scope, name, kind = BreakerScope.STORE, store, BreakerKind.AUTH
         case _:
             assert_never(outcome.kind)
     before = known.get((scope, name))
     pause = breakers.fail(connection, scope, name, kind, outcome.detail, now=now, steady=steady, wait=wait)
     known[scope, name] = pause
-    if pause != before and pause.strikes == (breakers.PATIENCE if kind == "fault" else 1):
+    if pause != before and pause.strikes == (breakers.PATIENCE if kind is BreakerKind.FAULT else 1):
         log.warning(f"{scope}.{'waits' if kind == 'limit' else 'lost'}", **{scope: name}, why=outcome.detail)
 
 
 def _proven(
     connection: Connection,
-    owners: Iterable[tuple[str, str]],
-    known: dict[tuple[str, str], breakers.Pause],
+    owners: Iterable[tuple[BreakerScope, str]],
+    known: dict[tuple[BreakerScope, str], breakers.Pause],
     steady: float,
 ) -> None:
     """An answer that ends the pauses of these that ran out."""
     for scope, name in owners:
         pause = known.get((scope, name))
         # While it lasts this answers what left before it, and proves nothing.
-        if pause is not None and pause.kind != "identity" and not pause.rests(steady):
+        if pause is not None and pause.kind is not BreakerKind.IDENTITY and not pause.rests(steady):
             del known[scope, name]
             breakers.succeed(connection, scope, name)
             log.info(f"{scope}.back", **{scope: name})

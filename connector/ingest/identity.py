@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from connector.ingest.source import Shop
 from connector.model.errors import Unavailable, UsageError
+from connector.model.states import BreakerKind, BreakerScope
 from connector.state import breakers, stores
 
 VERIFY_SECONDS = 3600.0  # how often the shop is asked again which address it thinks it has
@@ -20,9 +21,9 @@ async def adopt(shop: Shop) -> str:
 
     def keep(connection: Connection) -> None:
         stores.set_identity(connection, shop.name, report.identity)
-        for scope in ("shop", "store"):
+        for scope in (BreakerScope.SHOP, BreakerScope.STORE):
             pause = breakers.get(connection, scope, shop.name)
-            if pause is not None and pause.kind == "identity":
+            if pause is not None and pause.kind is BreakerKind.IDENTITY:
                 breakers.succeed(connection, scope, shop.name)
 
     if not report.identity:
@@ -62,18 +63,18 @@ async def verify(shop: Shop) -> None:
         now = shop.clock.now()
         await shop.db.run(
             breakers.fail,
-            "store",
+            BreakerScope.STORE,
             shop.name,
-            "identity",
+            BreakerKind.IDENTITY,
             wrong,
             now=now,
             steady=steady,
             wait=breakers.MAX_WAIT,
         )
         raise Unavailable(wrong)
-    pause = await shop.db.run(breakers.get, "store", shop.name)
-    if pause is not None and pause.kind == "identity":
-        await shop.db.run(breakers.succeed, "store", shop.name)
+    pause = await shop.db.run(breakers.get, BreakerScope.STORE, shop.name)
+    if pause is not None and pause.kind is BreakerKind.IDENTITY:
+        await shop.db.run(breakers.succeed, BreakerScope.STORE, shop.name)
     shop.verified_at = steady
     shop.wake()
 

@@ -15,7 +15,7 @@ from connector.model import payload
 from connector.model.errors import BadOrder
 from connector.model.facts import LaneFacts, LaneRules, StoreFacts, Version
 from connector.model.order import Document, Order, deleted
-from connector.runtime import exact_json
+from connector.runtime import exact_json, faults
 from connector.sdk.contract import Adapter
 
 log = structlog.get_logger()
@@ -79,14 +79,9 @@ def judge(
         return msgspec.structs.replace(version, reason=str(error))
     except Exception as error:
         # A fault of ours must cost one order, not the page; the traceback holds no order data.
-        frames = _frames(error)
-        log.error(
-            "order.fault", store=bench.facts.name, ref=document.ref, fault=type(error).__name__, at=frames
-        )
-        reason = (
-            f"internal fault ({type(error).__name__} at {frames[-1] if frames else '?'}); please report it"
-        )
-        return msgspec.structs.replace(version, reason=reason)
+        fault, at = type(error).__name__, faults.frames(error)
+        log.error("order.fault", store=bench.facts.name, ref=document.ref, fault=fault, at=at)
+        return msgspec.structs.replace(version, reason=faults.sentence(error))
     notes = " ".join(str(note).replace(" ", "_") for note in mapped.notes)
     if not isinstance(mapped, Mapped):
         return msgspec.structs.replace(
@@ -130,13 +125,3 @@ def _due_since(order: Order, facts: StoreFacts, now: datetime) -> datetime:
     """
     ready = min(max(order.placed_at, order.changed_at), now)
     return ready if ready >= facts.first_seen_at else now
-
-
-def _frames(error: Exception) -> list[str]:
-    frames: list[str] = []
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    return frames[-4:]

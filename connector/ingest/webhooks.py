@@ -18,6 +18,7 @@ from connector.ingest.pause import failed
 from connector.ingest.source import Shop
 from connector.model.backoff import Backoff
 from connector.model.errors import AuthError, StateError, Unavailable
+from connector.model.states import BreakerScope
 from connector.state import audit, breakers, inbox
 from connector.state.inbox import CONTACT, EVERYTHING, INBOX, LOOK, ORDER, SCRUB, Errand
 from connector.state.outbox import acceptance
@@ -147,7 +148,7 @@ def _next(connection: Connection, store: str, steady: float) -> tuple[Errand | N
 
     An order that was read after its newest webhook came, by a poll for instance, needs no fetch any more.
     """
-    pause = breakers.get(connection, "shop", store)
+    pause = breakers.get(connection, BreakerScope.SHOP, store)
     rests_until = pause.until if pause is not None and pause.rests(steady) else None
     errand = inbox.due(connection, store, steady)
     if errand is not None and errand.kind == LOOK:

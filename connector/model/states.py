@@ -6,6 +6,7 @@ Each ``match`` over one of them ends in ``assert_never``, so that a new word is 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 
 class AttemptOutcome(StrEnum):
@@ -35,3 +36,62 @@ class Settlement(StrEnum):
     REFUSED = "refused"
     LATER = "later"
     PREVENTED = "prevented"
+
+
+class BreakerKind(StrEnum):
+    """Why something rests, and so what ends it."""
+
+    AUTH = "auth"  # credentials are refused: a person must act
+    FAULT = "fault"  # a passing fault: it mends itself
+    INTERNAL = "internal"  # a fault of this program: a person should report it
+    LIMIT = "limit"  # the other side asked to wait
+    IDENTITY = "identity"  # another shop answers: a person must decide
+
+
+class BreakerScope(StrEnum):
+    """What rests. ``SHOP`` is all reading of a store's shop, ``STORE`` all sending of its orders,
+    ``ACCOUNT`` all sending to an account; the others are one unit of work each.
+    """
+
+    SHOP = "shop"
+    STORE = "store"
+    ACCOUNT = "account"
+    BACKFILL = "backfill"
+    RECONCILE = "reconcile"
+    OPEN = "open"
+    INBOX = "inbox"
+    SUBSCRIPTIONS = "subscriptions"
+    DELIVERY = "delivery"
+    RETENTION = "retention"
+    WORK = "work"
+
+    @property
+    def owner(self) -> Literal["store", "account", "program"]:
+        """Whose trouble it is when it rests."""
+        match self:
+            case BreakerScope.ACCOUNT | BreakerScope.DELIVERY:
+                return "account"
+            case BreakerScope.RETENTION | BreakerScope.WORK:
+                return "program"
+            case _:
+                return "store"
+
+    @property
+    def doing(self) -> str:
+        """What is done there, for a sentence to the operator."""
+        return _DOING[self]
+
+
+_DOING = {
+    BreakerScope.SHOP: "reading the shop",
+    BreakerScope.STORE: "sending the store's orders",
+    BreakerScope.ACCOUNT: "sending to Privy",
+    BreakerScope.BACKFILL: "reading the shop's past",
+    BreakerScope.RECONCILE: "reading the shop again",
+    BreakerScope.OPEN: "looking after orders that are not settled",
+    BreakerScope.INBOX: "doing what webhooks asked for",
+    BreakerScope.SUBSCRIPTIONS: "looking after the shop's webhook subscriptions",
+    BreakerScope.DELIVERY: "delivering",
+    BreakerScope.RETENTION: "dropping what is kept no longer",
+    BreakerScope.WORK: "looking for what commands left to do",
+}

@@ -1,29 +1,34 @@
-"""Who rests, why and until when: the circuit breakers of shops, stores and accounts.
+"""Who rests, why and until when: the circuit breakers of shops, stores, accounts and units of work.
 
-Scopes: ``shop`` (reading from a store's shop), ``store`` (sending a store's orders), ``account``
-(sending anything for a Privy account). When a pause runs out, one probe is allowed; success ends the
-pause, another failure makes it longer. Times are the steady clock's seconds.
+When a pause runs out, one probe is allowed; success ends the pause, another failure makes it longer. Times
+are the steady clock's seconds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
+from typing import Any, assert_never
 
 import msgspec
-from sqlalchemy import Connection, Float, delete, insert, select, update
+from sqlalchemy import Connection, Float, Row, delete, insert, select, update
 from sqlmodel import Field
 
 from connector.model.backoff import Backoff
+from connector.model.errors import AuthError, ConnectorError, Unavailable
+from connector.model.states import BreakerKind, BreakerScope
+from connector.runtime import faults
 from connector.state.database import Record, UtcTime, table_of
 
 PATIENCE = 3  # failures in a row before a passing fault makes a breaker open
+READING_PATIENCE = 6  # failures in a row, seconds apart at first, before a fault of a shop is worth a word
 AUTH = Backoff(60.0, 3600.0)  # after refused credentials
 FAULT = Backoff(5.0, 300.0)  # after passing faults
 MAX_WAIT = 24 * 3600.0
 
 
 class PauseRecord(Record, table=True):
-    """``kind`` is auth, fault, limit, identity; ``strikes`` counts failures in a row."""
+    """``scope`` and ``kind`` are BreakerScope and BreakerKind; ``strikes`` counts failures in a row."""
 
     __tablename__ = "pause"
 
@@ -44,9 +49,9 @@ _EVERY = select(PAUSES).order_by(PAUSES.c.scope, PAUSES.c.name)  # built once: e
 class Pause(msgspec.Struct, frozen=True):
     """``until`` in steady seconds; ``since`` aware UTC. Open while ``until`` lies ahead."""
 
-    scope: str
+    scope: BreakerScope
     name: str
-    kind: str
+    kind: BreakerKind
     message: str
     strikes: int
     since: datetime
@@ -59,30 +64,62 @@ class Pause(msgspec.Struct, frozen=True):
     @property
     def lasts(self) -> bool:
         """Whether a person should know: not for a lost packet, nor for a wait that Privy asked for."""
-        return self.kind in ("auth", "identity") or (self.kind == "fault" and self.strikes >= PATIENCE)
+        match self.kind:
+            case BreakerKind.AUTH | BreakerKind.IDENTITY | BreakerKind.INTERNAL:
+                return True
+            case BreakerKind.FAULT:
+                sending = self.scope in (BreakerScope.STORE, BreakerScope.ACCOUNT)
+                return self.strikes >= (PATIENCE if sending else READING_PATIENCE)
+            case BreakerKind.LIMIT:
+                return False
+            case _:
+                assert_never(self.kind)
 
 
-def get(connection: Connection, scope: str, name: str) -> Pause | None:
+def get(connection: Connection, scope: BreakerScope, name: str) -> Pause | None:
     """The pause of one scope and name, also when it has run out and waits for its probe."""
-    row = (
-        connection.execute(select(PAUSES).where(PAUSES.c.scope == scope, PAUSES.c.name == name))
-        .mappings()
-        .first()
-    )
-    return Pause(**row) if row else None
+    row = connection.execute(select(PAUSES).where(PAUSES.c.scope == scope, PAUSES.c.name == name)).first()
+    return _pause(row) if row else None
 
 
-def every(connection: Connection, scope: str | None = None) -> list[Pause]:
-    """All pauses (of a scope)."""
-    query = _EVERY if scope is None else _EVERY.where(PAUSES.c.scope == scope)
-    return [Pause(*row) for row in connection.execute(query)]
+def every(connection: Connection) -> list[Pause]:
+    """All pauses."""
+    return [_pause(row) for row in connection.execute(_EVERY)]
+
+
+def fault(
+    connection: Connection,
+    scope: BreakerScope,
+    name: str,
+    error: Exception,
+    *,
+    now: datetime,
+    steady: float,
+    progress: bool = False,
+) -> Pause:
+    """Note the exception that ended a unit of work, whatever it is, with a sentence that holds no data.
+
+    After ``progress`` it is the first in a row, however many there were before.
+    """
+    if progress:
+        succeed(connection, scope, name)
+    kind, wait, said = BreakerKind.FAULT, None, faults.sentence(error)
+    if isinstance(error, AuthError):
+        kind = BreakerKind.AUTH
+    elif isinstance(error, Unavailable):
+        wait = error.retry_after
+    elif not isinstance(error, ConnectorError):
+        kind = BreakerKind.INTERNAL
+    if scope is not BreakerScope.SHOP or kind is BreakerKind.INTERNAL:
+        said = f"{scope.doing}: {said}"
+    return fail(connection, scope, name, kind, said, now=now, steady=steady, wait=wait)
 
 
 def fail(
     connection: Connection,
-    scope: str,
+    scope: BreakerScope,
     name: str,
-    kind: str,
+    kind: BreakerKind,
     message: str,
     *,
     now: datetime,
@@ -98,7 +135,8 @@ def fail(
     known = get(connection, scope, name)
     if known and known.rests(steady) and (wait is None or steady + min(wait, MAX_WAIT) <= known.until):
         return known
-    strikes = known.strikes + 1 if known and known.kind == kind else 1
+    again = known is not None and _alike(known.kind, kind)
+    strikes = known.strikes + 1 if known and again else 1
     if wait is None:
         wait = _wait(kind, strikes)
     pause = Pause(
@@ -107,7 +145,7 @@ def fail(
         kind=kind,
         message=message,
         strikes=strikes,
-        since=known.since if known and known.kind == kind else now,
+        since=known.since if known and again else now,
         until=steady + min(wait, MAX_WAIT),
     )
     connection.execute(delete(PAUSES).where(PAUSES.c.scope == scope, PAUSES.c.name == name))
@@ -115,7 +153,7 @@ def fail(
     return pause
 
 
-def succeed(connection: Connection, scope: str, name: str) -> bool:
+def succeed(connection: Connection, scope: BreakerScope, name: str) -> bool:
     """Note a success: ends a pause. True when there was one."""
     done = connection.execute(delete(PAUSES).where(PAUSES.c.scope == scope, PAUSES.c.name == name))
     return done.rowcount > 0
@@ -126,13 +164,34 @@ def probe_now(connection: Connection, steady: float) -> None:
 
     Waits longer than any of ours come from a clock that was set back; they are cut to size.
     """
-    connection.execute(update(PAUSES).where(PAUSES.c.kind != "limit").values(until=steady))
+    connection.execute(update(PAUSES).where(PAUSES.c.kind != BreakerKind.LIMIT).values(until=steady))
     connection.execute(
         update(PAUSES).where(PAUSES.c.until > steady + MAX_WAIT).values(until=steady + MAX_WAIT)
     )
 
 
-def _wait(kind: str, strikes: int) -> float:
-    if kind != "fault":
-        return AUTH.wait(strikes)
-    return FAULT.wait(strikes - PATIENCE + 1) if strikes >= PATIENCE else 0.0
+def drop(connection: Connection, scope: BreakerScope, keep: Collection[str]) -> None:
+    """Forget the pauses of a unit of work that is done for the names in ``keep`` only."""
+    connection.execute(delete(PAUSES).where(PAUSES.c.scope == scope, PAUSES.c.name.not_in(keep)))
+
+
+def _pause(row: Row[Any]) -> Pause:
+    return Pause(BreakerScope(row[0]), row[1], BreakerKind(row[2]), *row[3:])
+
+
+def _alike(before: BreakerKind, now: BreakerKind) -> bool:
+    """Whether the two are failures of one row: a shop that fails in turns in two ways has failed twice."""
+    ours = (BreakerKind.FAULT, BreakerKind.INTERNAL)
+    return before is now or (before in ours and now in ours)
+
+
+def _wait(kind: BreakerKind, strikes: int) -> float:
+    match kind:
+        case BreakerKind.FAULT:
+            return FAULT.wait(strikes - PATIENCE + 1) if strikes >= PATIENCE else 0.0
+        case BreakerKind.INTERNAL:
+            return FAULT.wait(strikes)
+        case BreakerKind.AUTH | BreakerKind.IDENTITY | BreakerKind.LIMIT:
+            return AUTH.wait(strikes)
+        case _:
+            assert_never(kind)

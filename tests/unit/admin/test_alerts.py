@@ -9,6 +9,7 @@ import pytest
 
 from connector.admin import alerts
 from connector.admin.alerts import Alarm
+from connector.model.states import BreakerKind, BreakerScope
 from connector.state import breakers
 from tests.privy import running_sandbox
 from tests.program import STORE, Program
@@ -94,10 +95,18 @@ async def test_check_and_status_say_what_the_daemon_found(tmp_path: Path) -> Non
 
 def test_a_lost_packet_is_no_trouble_that_lasts(database_url: str) -> None:
     with open_state(database_url) as state:
-        for _ in range(breakers.PATIENCE):
-            before = state.do(breakers.get, "shop", "acme")
+        for _ in range(breakers.READING_PATIENCE):
+            before = state.do(breakers.get, BreakerScope.SHOP, "acme")
             assert before is None or not before.lasts
-            state.do(breakers.fail, "shop", "acme", "fault", "reset", now=NOW, steady=NOW.timestamp())
-        after = state.do(breakers.get, "shop", "acme")
+            state.do(
+                breakers.fail,
+                BreakerScope.SHOP,
+                "acme",
+                BreakerKind.FAULT,
+                "reset",
+                now=NOW,
+                steady=NOW.timestamp(),
+            )
+        after = state.do(breakers.get, BreakerScope.SHOP, "acme")
         assert after is not None
         assert after.lasts

@@ -19,7 +19,7 @@ from connector.delivery.privy import Privy
 from connector.delivery.sender import Sender
 from connector.delivery.turn import MOST_IN_FLIGHT
 from connector.model.limits import Limits
-from connector.model.states import AttemptOutcome
+from connector.model.states import AttemptOutcome, BreakerKind, BreakerScope
 from connector.runtime.exact_json import decode
 from connector.runtime.http import Http, Reply
 from connector.sandbox.faults import Fault
@@ -63,7 +63,7 @@ class Rig:
         )
         return {row.ref: row.state for row in rows}
 
-    def pause(self, scope: str = "account", name: str = "main") -> breakers.Pause | None:
+    def pause(self, scope: BreakerScope = BreakerScope.ACCOUNT, name: str = "main") -> breakers.Pause | None:
         return self.state.do(breakers.get, scope, name)
 
     def said(self, ref: str) -> str:
@@ -354,14 +354,14 @@ async def test_a_refused_integration_token_pauses_its_store_alone(tmp_path: Path
         again = await run.deliver()
         assert again is not None
         assert run.states() == {"1": "waiting", "2": "delivered"}
-        pause = run.pause("store", "acme")
+        pause = run.pause(BreakerScope.STORE, "acme")
         assert pause is not None
         assert "check the store's integration_token" in pause.message
-        assert (run.pause(), run.pause("store", "zeta")) == (None, None)
+        assert (run.pause(), run.pause(BreakerScope.STORE, "zeta")) == (None, None)
         run.privy.business.integrations["unknown"] = True
         await run.finish()
         assert run.states() == {"1": "delivered", "2": "delivered"}
-        assert run.pause("store", "acme") is None
+        assert run.pause(BreakerScope.STORE, "acme") is None
 
 
 async def test_an_unverified_store_sends_nothing(tmp_path: Path) -> None:
@@ -379,7 +379,7 @@ async def test_a_store_whose_pause_ran_out_sends_one_order_and_waits_for_its_ans
         for number in range(1, 10):
             run.state.accept(version(str(number)))
         await run.deliver()
-        pause = run.pause("store", "acme")
+        pause = run.pause(BreakerScope.STORE, "acme")
         assert pause is not None
         run.state.clock.forward(pause.until - run.state.clock.steady() + 0.001)  # datetimes round
         run.state.accept(version("20"), store="zeta")
@@ -399,7 +399,14 @@ async def test_a_delivery_ends_no_pause_of_a_shops_copy(tmp_path: Path) -> None:
         while not run.privy.arrivals:
             await asyncio.sleep(0.01)
         await run.state.db.run(
-            breakers.fail, "store", "acme", "identity", "a copy", now=NOW, steady=NOW.timestamp(), wait=0.0
+            breakers.fail,
+            BreakerScope.STORE,
+            "acme",
+            BreakerKind.IDENTITY,
+            "a copy",
+            now=NOW,
+            steady=NOW.timestamp(),
+            wait=0.0,
         )
         await delivering
         run.state.accept(version("3"))

@@ -18,6 +18,7 @@ from connector.ingest.webhooks import BURST, FAULT, UNKNOWN_SECONDS, Errands
 from connector.mapping.mapper import Mapper
 from connector.mapping.order_ids import Numbering, Strategy
 from connector.mapping.settings import MappingSettings
+from connector.model.states import BreakerScope
 from connector.runtime.http import Http
 from connector.sdk import registry
 from connector.sdk.contract import Erasure, Notice
@@ -296,7 +297,7 @@ async def test_one_order_at_which_the_shop_always_fails_does_not_hold_up_the_oth
         scene.state.clock.forward(wait + 0.01)
     assert {4, 5} <= set(scene.fetched())
     assert rows(scene.state) == [("look", "3")]
-    assert scene.state.do(breakers.get, "shop", "acme") is None
+    assert scene.state.do(breakers.get, BreakerScope.SHOP, "acme") is None
     scene.state.clock.forward(25 * 3600)
     assert await scene.run() is None
     assert "could not be fetched for a day" in scene.told("3")
@@ -306,7 +307,7 @@ async def test_what_the_shop_asks_for_and_refused_keys_make_the_whole_shop_rest(
     scene.shop.fail("429", path=r"/orders/\d+")
     arrive(scene.state, look_at(3))
     wait = await scene.run()
-    pause = scene.state.do(breakers.get, "shop", "acme")
+    pause = scene.state.do(breakers.get, BreakerScope.SHOP, "acme")
     assert pause is not None
     assert wait is not None
     assert pause.until - scene.state.clock.steady() == pytest.approx(7.0, abs=0.1)  # its Retry-After
@@ -317,7 +318,7 @@ async def test_what_the_shop_asks_for_and_refused_keys_make_the_whole_shop_rest(
     scene.state.clock.forward(10)
     scene.shop.fail("401", path=r"/orders/\d+")
     await scene.run()
-    refused = scene.state.do(breakers.get, "shop", "acme")
+    refused = scene.state.do(breakers.get, BreakerScope.SHOP, "acme")
     assert refused is not None
     assert refused.kind == "auth"
 
