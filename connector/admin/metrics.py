@@ -218,8 +218,8 @@ def _pauses(connection: Connection, settings: Settings, steady: float) -> Metric
     return _gauge(
         "connector_paused",
         "1 while something rests: reading a shop, sending a store's orders, sending for an account, or a "
-        "unit of work; by why: auth, fault, internal (please report it), limit (Privy asked to wait), identity "
-        "(another shop answers).",
+        "unit of work; by why: auth, fault, internal (please report it), limit (Privy asked to wait), "
+        "identity (another shop answers).",
         ["scope", "name", "kind"],
         (
             ([one.scope, one.name, one.kind], 1)

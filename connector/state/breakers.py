@@ -176,7 +176,15 @@ def drop(connection: Connection, scope: BreakerScope, keep: Collection[str]) -> 
 
 
 def _pause(row: Row[Any]) -> Pause:
-    return Pause(BreakerScope(row[0]), row[1], BreakerKind(row[2]), *row[3:])
+    return Pause(
+        BreakerScope(row.scope),
+        row.name,
+        BreakerKind(row.kind),
+        row.message,
+        row.strikes,
+        row.since,
+        row.until,
+    )
 
 
 def _alike(before: BreakerKind, now: BreakerKind) -> bool:
