@@ -95,7 +95,7 @@ async def test_check_and_status_say_what_the_daemon_found(tmp_path: Path) -> Non
 
 def test_a_lost_packet_is_no_trouble_that_lasts(database_url: str) -> None:
     with open_state(database_url) as state:
-        for _ in range(breakers.READING_PATIENCE):
+        for strike in range(breakers.READING_PATIENCE):
             before = state.do(breakers.get, BreakerScope.SHOP, "acme")
             assert before is None or not before.lasts
             state.do(
@@ -105,7 +105,7 @@ def test_a_lost_packet_is_no_trouble_that_lasts(database_url: str) -> None:
                 BreakerKind.FAULT,
                 "reset",
                 now=NOW,
-                steady=NOW.timestamp(),
+                steady=NOW.timestamp() + 1000 * strike,
             )
         after = state.do(breakers.get, BreakerScope.SHOP, "acme")
         assert after is not None
