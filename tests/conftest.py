@@ -29,7 +29,7 @@ from pathlib import Path
 import pytest
 
 from connector.runtime.http import Http
-from tests.fire.hatchery import Hatchery, hatchery
+from tests.fire.hatchery import Hatchery, shared
 from tests.postgres import PostgresServer, find_binaries, running_server
 
 CHROMIUM = shutil.which("chromium")
@@ -112,11 +112,10 @@ async def http() -> AsyncIterator[Http]:
         yield client
 
 
-@pytest.fixture(scope="module")
-def nest() -> Iterator[Hatchery]:
+@pytest.fixture(scope="session")
+def nest() -> Hatchery:
     """What starts the program's processes in milliseconds."""
-    with hatchery() as parent:
-        yield parent
+    return shared()
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from connector.runtime import exact_json
 from connector.runtime.http import Http
 from connector.sdk import registry
 from connector.settings import loader
-from tests.fire.hatchery import Egg, Hatchery, Plugin
+from tests.fire.hatchery import Egg, Hatchery, Plugin, shared
 from tests.privy import RunningSandbox, running_sandbox
 
 STORE = "acme"
@@ -120,7 +120,8 @@ class Orders(Protocol):
 class Program:
     """One operator's folder. ``configuration`` may be changed; ``write`` puts it into its file.
 
-    With a ``hatchery`` processes start in milliseconds, with ``plugins`` loaded; else each is a new Python.
+    Processes start in milliseconds, with ``plugins`` loaded, out of a hatchery; ``anew`` makes each a new
+    Python.
     """
 
     def __init__(
@@ -133,9 +134,10 @@ class Program:
         front: Front = WOOCOMMERCE,
         hatchery: Hatchery | None = None,
         plugins: Sequence[Plugin] = (),
+        anew: bool = False,
     ) -> None:
         self.folder = folder
-        self.hatchery = hatchery
+        self.hatchery = None if anew else hatchery or shared()
         self.plugins = list(plugins)
         names = {name: f"SHOP_{name.upper()}" for name in front.credentials}
         self.variables = {"PRIVY_TOKEN": token} | {names[key]: one for key, one in front.credentials.items()}

@@ -8,6 +8,7 @@ as if they had been started anew, and end as any process: by themselves or by a 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import gc
 import os
 import selectors
@@ -17,7 +18,8 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from threading import Lock, Thread
@@ -28,8 +30,14 @@ import msgspec
 ROOT = Path(__file__).parents[2]
 PRELOADED = (
     "connector.cli.main",
-    *(f"connector.cli.{name}" for name in ("run", "backfill", "sync", "status", "reconcile", "forget")),
-    *(f"connector.cli.{name}" for name in ("check", "health", "preview", "reload", "webhooks")),
+    *(
+        f"connector.cli.{name}"
+        for name in ("run", "backfill", "sync", "status", "reconcile", "forget", "failed")
+    ),
+    *(
+        f"connector.cli.{name}"
+        for name in ("check", "health", "preview", "reload", "webhooks", "explain", "replay")
+    ),
     "adapters.shopify",
     "adapters.woocommerce",
     "alembic.command",
@@ -129,6 +137,14 @@ def hatchery() -> Iterator[Hatchery]:
         yield Hatchery(parent)
         assert parent.stdin is not None
         parent.stdin.close()
+
+
+@cache
+def shared() -> Hatchery:
+    """The one hatchery of this process of tests, until its end."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(hatchery())
 
 
 def main() -> None:

@@ -49,6 +49,7 @@ async def world(shop: Shop, shop_url: str, tmp_path: Path) -> AsyncIterator[Worl
 
 async def test_from_a_starter_configuration_to_a_good_check(world: World) -> None:
     program = world.program
+    program.hatchery = None  # each command as a Python of its own, as an operator's shell starts it
     program.path.unlink()
     wrote = await program.good("init", "woocommerce")
     assert wrote.stdout.startswith("Wrote connector.yaml")
