@@ -3,7 +3,8 @@
 Deliveries can be doubled, late and out of order, and a retry carries the old body; so an order is always
 fetched afresh (https://shopify.dev/docs/apps/build/webhooks/verify-deliveries). The three privacy topics are
 set in the app's configuration, not through the API; one app can serve several shops with one secret, so what
-they ask to erase must name this shop.
+they ask to erase must name this shop. The signature is of the body alone, and not of the topic beside it: a
+body that is another topic's (whoever once saw a delivery has one) erases nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +28,14 @@ TOPICS = (
     "FULFILLMENT_EVENTS_CREATE",  # a carrier's delivery need not move the order's own change time
 )
 
+# What a privacy topic's body does not have, and that of another topic has.
+_OF_AN_ORDER = {"id", "order_id", "line_items", "admin_graphql_api_id"}
+_OF_OTHERS = {
+    "shop/redact": {"customer", "orders_to_redact", "orders_requested", "data_request", *_OF_AN_ORDER},
+    "customers/redact": {"orders_requested", "data_request", *_OF_AN_ORDER},
+    "customers/data_request": {"orders_to_redact", *_OF_AN_ORDER},
+}
+
 Body = Mapping[str, Any]
 
 
@@ -40,7 +49,9 @@ def notice(request: WebhookRequest, secrets: Sequence[str], domain: str) -> Noti
     except exact_json.NotJSON:
         value = None
     body: Body = value if isinstance(value, dict) else {}
-    if topic in ("customers/redact", "shop/redact", "customers/data_request"):
+    if topic in _OF_OTHERS:
+        if others := sorted(_OF_OTHERS[topic] & body.keys()):
+            raise Forged(f"{topic} came with a body of another topic: it has {others[0]}")
         return _of_privacy(topic, body, domain)
     if topic == "app/uninstalled":
         return Notice(note="the app was uninstalled from the shop; its token is no longer valid")

@@ -15,7 +15,7 @@ from pydantic import BaseModel, SecretStr, ValidationError, create_model
 
 from connector.model.errors import ConfigError, Problem, UsageError
 from connector.model.spelling import suggestion
-from connector.settings import conflicts, problems
+from connector.settings import conflicts, problems, secret_texts
 from connector.settings.models import AccountSettings, Settings, StoreSettings, store_model
 from connector.settings.references import VARIABLE
 from connector.settings.sources import SECTIONS, Sources, gather
@@ -112,6 +112,7 @@ def _settings(sources: Sources, now: datetime) -> Settings:
     single = {
         key: value for key, value in sources.values.items() if key not in SECTIONS and value is not None
     }
+    _check_secrets(single.get("page"), ("page",), sources)
     settings = _checked(Settings, single, (), sources, now)
     accounts = sources.group("accounts")
     stores = sources.group("stores")
@@ -155,6 +156,7 @@ def _named(model: type[M], value: Any, path: KeyPath, sources: Sources, now: dat
         sources.problem((*path, "name"), f"there is no such key here; the name is {path[-1]}, the key above")
     given = {key: item for key, item in value.items() if item is not None}
     _check_empty(given.get("credentials"), (*path, "credentials"), sources)
+    _check_secrets(given, path, sources)
     return _checked(model, {**given, "name": path[-1]}, path, sources, now)
 
 
@@ -164,6 +166,13 @@ def _check_empty(value: Any, path: KeyPath, sources: Sources) -> None:
         if item == "" and (*path, key) not in sources.broken:
             sources.problem((*path, key), "is empty")
             sources.broken.add((*path, key))
+
+
+def _check_secrets(group: Any, path: KeyPath, sources: Sources) -> None:
+    for key, text in secret_texts.texts(group, path) if isinstance(group, dict) else ():
+        if key not in sources.broken and (what := secret_texts.fault(key, text)):
+            sources.problem(key, what)
+            sources.broken.add(key)
 
 
 def _model_of(value: Any, path: KeyPath, sources: Sources) -> type[StoreSettings]:

@@ -33,6 +33,7 @@ from connector.sdk.contract import NoOptions
 from connector.settings.urls import web_address
 
 PRIVY = "https://api.privy.com"
+SHORTEST_WEBHOOK_SECRET = 16  # characters
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 _DATABASES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
@@ -78,6 +79,15 @@ def _long(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _hard_to_guess(secret: SecretStr) -> SecretStr:
+    if len(_filled(secret).get_secret_value()) < SHORTEST_WEBHOOK_SECRET:
+        raise ValueError(
+            f"is shorter than {SHORTEST_WEBHOOK_SECRET} characters, so it can be guessed from one delivery; "
+            "make a long one, as with: openssl rand -hex 32"
+        )
+    return secret
+
+
 def _one_or_two(value: Any) -> Any:
     if isinstance(value, list) and not 1 <= len(value) <= 2:
         raise ValueError(f"a list of {len(value)}; allowed are one secret, or two while rotating")
@@ -114,7 +124,7 @@ Secret = Annotated[SecretStr, AfterValidator(_filled)]
 Token = Annotated[SecretStr, AfterValidator(_sendable)]
 PastTime = Annotated[AwareDatetime, AfterValidator(_past_utc), BeforeValidator(_written_time)]
 WebhookSecrets = Annotated[
-    tuple[Secret, ...],
+    tuple[Annotated[SecretStr, AfterValidator(_hard_to_guess)], ...],
     BeforeValidator(_one_or_two),
     WithJsonSchema(
         {
@@ -304,7 +314,8 @@ class Settings(StrictModel):
     @field_validator("database")
     @classmethod
     def _known_database(cls, url: str) -> str:
-        if not url.startswith(_DATABASES) or url in _DATABASES or ":memory:" in url:
+        unusable = not url.isprintable() or ":memory:" in url
+        if not url.startswith(_DATABASES) or url in _DATABASES or unusable:
             raise ValueError("a database is sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
         return url
 

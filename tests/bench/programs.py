@@ -26,7 +26,7 @@ ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHON
 WOOCOMMERCE = """platform: woocommerce
     credentials: {consumer_key: ck_test, consumer_secret: cs_test}
     options: {authentication: basic}"""
-WEBHOOK_SECRET = "whsec_bench"
+WEBHOOK_SECRET = "whsec_of_the_benchmark"
 SHOPIFY = """platform: shopify
     credentials: {client_id: client_test, client_secret: shpss_test}"""
 

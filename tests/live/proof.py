@@ -282,7 +282,7 @@ async def prove(shop: LiveShop, folder: Path, *, keep: bool) -> Result:
 def configured(shop: LiveShop, url: str, privy: RunningSandbox, folder: Path) -> Program:
     """What an operator would write."""
     program = Program(folder, shop=url, privy=privy.base_url, token=privy.token, anew=True)
-    program.variables |= {**shop.variables, "HOOK_SECRET": "live-secret"}
+    program.variables |= {**shop.variables, "HOOK_SECRET": "live-secret-of-the-proof"}
     program.configuration["listen"] = f"127.0.0.1:{free_port()}"
     account = program.configuration["accounts"]["main"]
     account["quota"] = {"per_minute": PRIVY_PER_MINUTE, "per_day": 10_000_000}

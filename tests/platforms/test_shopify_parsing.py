@@ -398,3 +398,21 @@ def test_data_is_erased_for_this_shop_only() -> None:
     other = ours.read_webhook(delivery("shop/redact", {"shop_domain": "b.myshopify.com"}, "the app's"), [])
     assert other.erase is None
     assert "b.myshopify.com" in other.note
+
+
+@pytest.mark.parametrize(
+    ("topic", "part"),
+    [
+        ("shop/redact", {"customer": {"id": 7, "email": "ann@mail.example"}, "orders_to_redact": [1]}),
+        ("shop/redact", {"customer": None}),
+        ("shop/redact", {"id": 7, "line_items": []}),
+        ("shop/redact", {"data_request": {"id": 1}}),
+        ("customers/redact", {"id": 7, "customer": {"email": "ann@mail.example"}}),
+        ("customers/redact", {"data_request": {"id": 1}, "customer": {"email": "ann@mail.example"}}),
+        ("customers/data_request", {"orders_to_redact": [1], "customer": {"id": 7}}),
+    ],
+)
+def test_a_body_of_another_topic_erases_nothing_though_it_is_signed(topic: str, part: dict[str, Any]) -> None:
+    body = {"shop_id": 954889, "shop_domain": "acme.myshopify.com", **part}
+    with pytest.raises(Forged, match="a body of another topic"):
+        offline().read_webhook(delivery(topic, body, "the app's"), [])

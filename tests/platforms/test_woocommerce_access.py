@@ -331,6 +331,30 @@ def test_a_signed_body_without_an_id_is_no_order(body: bytes) -> None:
         webhooks.notice(request, ["t"])
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ({"code": "woocommerce_rest_cannot_view", "data": {"status": 403}}, "the user who owns them"),
+        ({"code": "woocommerce_rest_cannot_view", "data": {"status": 401}}, "woocommerce_rest_cannot_view"),
+        ({"code": "rest_forbidden", "message": "ann@shop.example", "data": {"status": 401}}, "--renew"),
+        ({"code": "internal_server_error", "data": {"status": 500}}, "look into the shop's log"),
+        ({"code": "<b>ann@shop.example</b>", "data": []}, "an error (an error)"),
+        ({"code": "woocommerce_rest_shop_order_invalid_id", "data": {"status": 404}}, ""),
+        ({"code": "woocommerce_rest_order_gone", "data": {"status": 410}}, ""),
+        ({"code": 7}, ""),
+    ],
+)
+def test_a_shops_error_in_an_orders_place_is_told_to_the_operator(error: dict[str, Any], said: str) -> None:
+    body = json.dumps(error).encode()
+    signature = b64encode(digest(b"s", body, sha256)).decode()
+    request = WebhookRequest(headers={"x-wc-webhook-signature": signature}, body=body)
+    notice = webhooks.notice(request, ["s"])
+    assert notice.refs == ()
+    assert said in notice.note
+    assert bool(said) == bool(notice.note)
+    assert "ann@" not in notice.note
+
+
 def test_a_webhook_about_something_else_is_no_order() -> None:
     body = b'{"id":7}'
     signature = b64encode(digest(b"s", body, sha256)).decode()

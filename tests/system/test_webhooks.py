@@ -20,6 +20,7 @@ from typing import Any
 import httpx
 import pytest
 
+from connector.settings.models import SHORTEST_WEBHOOK_SECRET
 from connector.web.webhooks import MAX_BODY
 from tests.fire.hatchery import Hatchery
 from tests.privy import RunningSandbox, running_sandbox
@@ -27,7 +28,8 @@ from tests.program import STORE, Program, Running, until, until_answered
 from tests.shops.woocommerce import Key, Shop, serve
 
 SAMPLES = Path(__file__).parents[2] / "cassettes" / "woocommerce" / "samples" / "webhooks"
-SECRET = "whsec_test"
+SECRET = "whsec_of_the_tests"
+NEW, OLD = "a-new-secret-of-theirs", "an-old-secret-of-theirs"
 TOKEN = "privy_hooks_token"
 LONG_AGO = "2026-03-01T00:00:00+00:00"
 
@@ -116,8 +118,10 @@ def signed(body: bytes, secret: str = SECRET) -> dict[str, str]:
 
 
 async def test_real_deliveries_verify_byte_for_byte_and_a_flipped_byte_does_not(world: World) -> None:
-    """Each sample's secret gets a store of its own; what is at the shop does not matter here."""
+    """Each sample's secret gets a store of its own; what is at the shop does not matter here. Those recorded
+    with a secret that is too short for a configuration are read by tests of the platform."""
     samples = [json.loads(path.read_bytes()) for path in sorted(SAMPLES.glob("*.json"))]
+    samples = [one for one in samples if not 0 < len(one["secret"]) < SHORTEST_WEBHOOK_SECRET]
     secrets = sorted({sample["secret"] for sample in samples if sample["secret"]})
     template = dict(world.program.store)
     stores = {f"store{number}": secret for number, secret in enumerate(secrets)}
@@ -149,7 +153,7 @@ async def test_real_deliveries_verify_byte_for_byte_and_a_flipped_byte_does_not(
                     at = random.Random(7).randrange(len(body))
                     flipped = body[:at] + bytes((body[at] ^ 1,)) + body[at + 1 :]
                     assert (await hook.post(headers, flipped, name))[0] == 401
-    assert accepted >= 10
+    assert accepted >= 4
 
 
 async def test_forged_oversized_and_misdirected_webhooks_are_refused_and_nothing_is_kept(
@@ -216,18 +220,18 @@ async def test_an_unchunked_and_a_chunked_delivery_are_the_same(world: World) ->
 
 async def test_while_rotating_both_secrets_count_and_a_reload_ends_the_old_one(world: World) -> None:
     (number,) = world.unseen()
-    world.program.store["webhook_secret"] = ["new", "old"]
+    world.program.store["webhook_secret"] = [NEW, OLD]
     world.program.write()
     _, body = world.shop.delivery(number)
     async with world.daemon() as hook:
-        assert (await hook.post(signed(body, "new"), body))[0] == 202
-        assert (await hook.post(signed(body, "old"), body))[0] == 202
-        world.program.store["webhook_secret"] = "new"
+        assert (await hook.post(signed(body, NEW), body))[0] == 202
+        assert (await hook.post(signed(body, OLD), body))[0] == 202
+        world.program.store["webhook_secret"] = NEW
         world.program.write()
         await world.program.good("reload")
         await hook.running.until_event("daemon.started", 2)
-        assert (await hook.post(signed(body, "new"), body))[0] == 202
-        assert (await hook.post(signed(body, "old"), body))[0] == 401
+        assert (await hook.post(signed(body, NEW), body))[0] == 202
+        assert (await hook.post(signed(body, OLD), body))[0] == 401
 
 
 # What follows
@@ -459,13 +463,13 @@ async def test_rotation_makes_all_anew_with_the_first_secret(world: World) -> No
     async with world.daemon() as hook:
         await with_own_address(world, hook)
         await program.good("webhooks", "register", STORE)
-        program.store["webhook_secret"] = ["whsec_new", SECRET]
+        program.store["webhook_secret"] = ["whsec_new_of_tests", SECRET]
         program.write()
         await program.good("reload")
         await hook.running.until_event("daemon.started", 2)
         done = (await program.good("webhooks", "register", STORE, "--renew", "--json")).json
         assert {one["did"] for one in done["changes"]} == {"renewed"}
-        program.store["webhook_secret"] = "whsec_new"
+        program.store["webhook_secret"] = "whsec_new_of_tests"
         program.write()
         await program.good("reload")
         await hook.running.until_event("daemon.started", 3)

@@ -311,7 +311,7 @@ class Shop:
         return self.hooks.rows
 
     def delivery(
-        self, id: int, topic: str = "order.updated", secret: str = "whsec_test"
+        self, id: int, topic: str = "order.updated", secret: str = "whsec_of_the_tests"
     ) -> tuple[dict[str, str], bytes]:
         """Headers (names in lower case) and body of a webhook about an order, as delivered now."""
         body = self._delivered(topic, id)

@@ -322,7 +322,7 @@ def test_a_variable_a_default_and_a_file_stand_in_for_text(
     keys = "${file:secrets/second}-${file:$CREDENTIALS_DIRECTORY/first}"
     text = GOOD.replace("privy_hush", f"'${{TOKEN}}', {quota}").replace("ck_hush", f"'{keys}'")
     settings = load(
-        write(text.replace("cs_hush", "'${file:${CREDENTIALS_DIRECTORY}/first}$${x} $5 ${UNSET:-}{}'")),
+        write(text.replace("cs_hush", "'${file:${CREDENTIALS_DIRECTORY}/first}$${x}-$5-${UNSET:-}{}'")),
         now=NOW,
     ).settings
     token = settings.accounts["main"].token
@@ -331,7 +331,7 @@ def test_a_variable_a_default_and_a_file_stand_in_for_text(
     assert (settings.accounts["main"].quota.per_minute, settings.accounts["main"].quota.per_day) == (30, 500)
     keys_given = settings.stores["acme"].credentials.model_dump()
     assert keys_given["consumer_key"].get_secret_value() == "second-first"
-    assert keys_given["consumer_secret"].get_secret_value() == "first${x} $5 {}"
+    assert keys_given["consumer_secret"].get_secret_value() == "first${x}-$5-{}"
 
 
 @pytest.mark.parametrize(
@@ -614,7 +614,9 @@ def test_variables_that_others_set_or_the_files_ask_for_are_not_warned_about(
     monkeypatch.setenv("connector_retention", "2d")
     write("hush", "sub/token")
     text = GOOD.replace("privy_hush", "'${file:${CONNECTOR_STORES_DIR}/token}'")
-    text += "    webhook_secret: ['${CONNECTOR_LISTENS:-x}12', '${CONNECTOR_STORE}45']\n"
+    text += (
+        "    webhook_secret: ['${CONNECTOR_LISTENS:-x}12-and-more-of', '${CONNECTOR_STORE}45-and-more-of']\n"
+    )
     loaded = load(write(text), now=NOW)
     assert loaded.warnings == ()
     assert loaded.settings.retention.days == 2
@@ -624,14 +626,24 @@ def test_variables_that_others_set_or_the_files_ask_for_are_not_warned_about(
 
 
 def test_all_secrets_are_handed_over_for_redaction_and_none_shows_in_the_result(write: Write) -> None:
-    text = GOOD + "    integration_token: it_hush\n    webhook_secret: [wh_hush1, wh_hush2]\n"
+    text = GOOD + "    integration_token: it_hush\n    webhook_secret: [wh_hush_of_16_c1, wh_hush_of_16_c2]\n"
     loaded: Loaded = load(write(text), now=NOW)
-    assert set(loaded.secrets) == {"privy_hush", "ck_hush", "cs_hush", "it_hush", "wh_hush1", "wh_hush2"}
+    assert set(loaded.secrets) == {
+        "privy_hush",
+        "ck_hush",
+        "cs_hush",
+        "it_hush",
+        "wh_hush_of_16_c1",
+        "wh_hush_of_16_c2",
+    }
     assert "hush" not in repr(loaded)
 
 
 def test_a_secret_in_a_file_that_everybody_may_read_is_warned_about_once_a_load(write: Write) -> None:
-    write(f"stores:\n  acme:\n{STORE}    webhook_secret: [a1234, b1234]\n", "stores/b.yaml").chmod(0o644)
+    write(
+        f"stores:\n  acme:\n{STORE}    webhook_secret: [a1234567890123456, b1234567890123456]\n",
+        "stores/b.yaml",
+    ).chmod(0o644)
     path = write("include: [stores/*.yaml]\naccounts: {main: {token: privy_hush}}\n")
     path.chmod(0o644)
     [warning] = load(path, now=NOW).warnings
@@ -645,7 +657,7 @@ def test_a_readable_file_whose_secrets_come_from_elsewhere_is_not_warned_about(
 ) -> None:
     monkeypatch.setenv("X", "hush")
     text = GOOD.replace("privy_hush", "'${X}'").replace("ck_hush", "'${X}'").replace("cs_hush", "'${X}'")
-    path = write(text + "    webhook_secret: ['${X}1', '${X}2']\n")
+    path = write(text + "    webhook_secret: ['${X}1_of_16_letters', '${X}2_of_16_letters']\n")
     path.chmod(0o644)
     assert load(path, now=NOW).warnings == ()
 
@@ -670,7 +682,7 @@ def test_references_may_stand_inside_of_braces_and_brackets(tmp_path: Path) -> N
         "    url: https://shop.acme.example\n"
         "    credentials: {consumer_key: ${KEY_A}, consumer_secret: ${file:${FOLDER_A}/secret}}\n"
         "    account: main\n"
-        "    webhook_secret: [${HOOK_A:-a,b: c}, 'plain ${KEY_A}']\n"
+        "    webhook_secret: [${HOOK_A:-a,b: c,d: e,f: g}, 'plain ${KEY_A} and more']\n"
     )
     path.chmod(0o600)
     (tmp_path / "secret").write_text("cs_1\n")
@@ -680,4 +692,7 @@ def test_references_may_stand_inside_of_braces_and_brackets(tmp_path: Path) -> N
         store = load(path).settings.stores["acme"]
     assert store.credentials.consumer_key.get_secret_value() == "ck_1"  # type: ignore[attr-defined]
     assert store.credentials.consumer_secret.get_secret_value() == "cs_1"  # type: ignore[attr-defined]
-    assert [secret.get_secret_value() for secret in store.webhook_secret] == ["a,b: c", "plain ck_1"]
+    assert [secret.get_secret_value() for secret in store.webhook_secret] == [
+        "a,b: c,d: e,f: g",
+        "plain ck_1 and more",
+    ]

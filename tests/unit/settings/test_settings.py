@@ -172,9 +172,10 @@ def test_a_token_that_no_header_can_carry_is_refused(token: str) -> None:
 
 
 def test_webhook_secrets_are_one_or_two_and_never_empty() -> None:
-    assert [s.get_secret_value() for s in store(webhook_secret="one").webhook_secret] == ["one"]
-    assert [s.get_secret_value() for s in store(webhook_secret=["a", "b"]).webhook_secret] == ["a", "b"]
-    for wrong in ("", [], ["a", ""], ["a", "b", "c"]):
+    one, other = "one that is long enough", "another-of-16-ch"
+    assert [s.get_secret_value() for s in store(webhook_secret=one).webhook_secret] == [one]
+    assert [s.get_secret_value() for s in store(webhook_secret=[one, other]).webhook_secret] == [one, other]
+    for wrong in ("", [], [one, ""], [one, other, one], "a", "fifteen-letters", [one, "short"]):
         with pytest.raises(ValidationError):
             store(webhook_secret=wrong)
 
@@ -201,7 +202,7 @@ def test_names_suit_addresses_and_tables() -> None:
 
 def test_no_secret_shows_when_settings_are_printed() -> None:
     keys = dict.fromkeys(KEYS, "hush-3")
-    shop = store(integration_token="hush-1", webhook_secret="hush-2", credentials=keys)
+    shop = store(integration_token="hush-1", webhook_secret="hush-2-and-more-of-it", credentials=keys)
     privy = account(token=None, oauth={"client_id": "me", "client_secret": "hush-4"})
     settings = Settings(
         database="postgresql://me:hush-5@db/x", accounts={"main": privy}, stores={"acme": shop}
@@ -280,7 +281,7 @@ VALID: dict[str, Any] = {
             "credentials": KEYS,
             "options": {"page_size": "${PAGE:-50}"},
             "poll": "${POLL}",
-            "webhook_secret": ["a", "b"],
+            "webhook_secret": ["sixteen letters.", "sixteen-letters-"],
             "mapping": {"skip": {"test-order": False, "free": "total == '0.00'"}},
         }
     },

@@ -45,7 +45,7 @@ async def program(tmp_path: Path, nest: Hatchery) -> AsyncIterator[Program]:
         program = Program(
             tmp_path, shop=url, privy="http://127.0.0.1:9", token="privy_front_token", hatchery=nest
         )
-        program.store.update(webhook_secret="whsec_test")
+        program.store.update(webhook_secret="whsec_of_the_tests")
         program.write()
         yield program
 
