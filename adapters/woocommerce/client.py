@@ -20,7 +20,6 @@ INDEX = "/wp-json/"
 ORDER_IS_GONE = "woocommerce_rest_shop_order_invalid_id"
 
 _HEADERS = {"Accept": "application/json"}  # fatal errors and maintenance then come as JSON, mostly
-_LINE_STARTS = re.compile(rb"\n(?=[\[{])")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _TAGS = re.compile(r"<[^>]*>")
 _LONGEST_MESSAGE = 200
@@ -145,23 +144,11 @@ class Client:
 def decoded(reply: Reply) -> Any:
     """The JSON of a 200, also when PHP printed warnings before it.
 
-    A warning can hold brackets itself, so besides the first bracket each line that begins with one is
-    tried. Nothing may follow the JSON: web pages are full of scripts with a ``[]`` in them, which must not
-    pass for an empty list. WordPress writes its JSON in one line, so that the rest of a document never
-    passes for the whole. Raises Unavailable when nothing complete is found.
+    Nothing may follow the JSON: web pages are full of scripts with a ``[]`` in them, which must not pass for
+    an empty list. WordPress writes its JSON in one line, so that the rest of a document never passes for the
+    whole. Raises Unavailable when nothing complete is found.
     """
-    body = reply.body
-    try:
-        return exact_json.decode(body)
-    except exact_json.NotJSON:
-        starts = [min((at for at in (body.find(b"["), body.find(b"{")) if at >= 0), default=len(body))]
-        starts += [match.end() for match in _LINE_STARTS.finditer(body)]
-    for start in starts:
-        try:
-            return exact_json.decode(body[start:])
-        except exact_json.NotJSON:
-            continue
-    return reply.json()  # raises, naming what came instead
+    return reply.json(amid_text=True)
 
 
 def problem(reply: Reply) -> Problem:

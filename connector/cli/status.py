@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ import click
 from connector.admin import status as model
 from connector.cli.context import as_json_option, print_json, with_app
 from connector.cli.tables import print_table
-from connector.model.durations import ago
+from connector.model.durations import ago, for_people
 
 
 @click.command()
@@ -90,4 +91,15 @@ def show(now: model.Status) -> None:
         *(("", trouble) for trouble in now.troubles),
     ]
     for whose, trouble in found:
-        click.echo(f"{whose}{trouble.kind} since {trouble.since:%Y-%m-%d %H:%M}Z: {trouble.message}")
+        click.echo(
+            f"{whose}{trouble.kind} since {trouble.since:%Y-%m-%d %H:%M}Z: {trouble.message}; "
+            f"{next_try(trouble, now.at)}"
+        )
+
+
+def next_try(trouble: model.Trouble, now: datetime) -> str:
+    """When what rests is tried again, in words."""
+    seconds = (trouble.until - now).total_seconds()
+    if seconds <= 0:
+        return "the next try is now"
+    return f"the next try is at {trouble.until:%H:%M:%S}Z, in {for_people(timedelta(seconds=seconds))}"

@@ -17,6 +17,10 @@ from connector.model.states import AttemptOutcome
 from connector.runtime import exact_json
 from connector.runtime.http import Reply, refusal
 
+LONGEST_REST = 86_400.0  # seconds, when Privy's own headers say that the day is spent
+LONGEST_WAIT = 3600.0  # seconds: one 429 with a far Retry-After must not rest an account for a day
+LONGEST_FAULT = 300.0  # seconds: a maintenance page asks for as long as it likes, and lasts seconds
+MOST_REQUESTS = 10**9  # a limit that fits any database's integer
 _COUNT = re.compile(b"[0-9]{1,12}")
 _RATE_HEADERS = {
     span: [f"x-ratelimit-{part}-{span}".encode() for part in ("limit", "remaining", "reset")]
@@ -69,14 +73,16 @@ def read_answer(reply: Reply, has_integration_token: bool, order_id: int) -> Out
         what = "the token is missing, expired or revoked" if status == 401 else "the token lacks orders_write"
         return Outcome(kind=AttemptOutcome.ACCOUNT, detail=f"{detail}: {what}; set a new one")
     if status == 429:
-        return Outcome(kind=AttemptOutcome.LIMIT, detail=detail, retry_after=reply.retry_after() or 60.0)
+        most = LONGEST_REST if _day_is_spent(reply) else LONGEST_WAIT
+        return Outcome(kind=AttemptOutcome.LIMIT, detail=detail, retry_after=reply.retry_after(most) or 60.0)
     if status == 422 and has_integration_token and said and "integration" in said.lower():
         return Outcome(kind=AttemptOutcome.STORE, detail=f"{detail}; check the store's integration_token")
     if said and 400 <= status < 500 and status not in (407, 408, 425):
         return Outcome(kind=AttemptOutcome.REFUSED, detail=detail)
     if 300 <= status < 500:
         return Outcome(kind=AttemptOutcome.LATER, detail=f"{refusal(reply)}; check the account's base_url")
-    return Outcome(kind=AttemptOutcome.LATER, detail=detail, maybe=True, retry_after=reply.retry_after())
+    wait = reply.retry_after(LONGEST_FAULT)
+    return Outcome(kind=AttemptOutcome.LATER, detail=detail, maybe=True, retry_after=wait)
 
 
 def windows(reply: Reply, now: float) -> tuple[RateWindow, ...]:
@@ -87,8 +93,19 @@ def windows(reply: Reply, now: float) -> tuple[RateWindow, ...]:
         values = [stated.get(name, b"") for name in names]
         if all(map(_COUNT.fullmatch, values)):
             limit, remaining, reset = (int(value) for value in values)
-            found.append(RateWindow(span=span, limit=limit, remaining=remaining, resets_in=reset - now))
+            found.append(
+                RateWindow(
+                    span=span,
+                    limit=min(limit, MOST_REQUESTS),
+                    remaining=min(remaining, MOST_REQUESTS),
+                    resets_in=reset - now,
+                )
+            )
     return tuple(found)
+
+
+def _day_is_spent(reply: Reply) -> bool:
+    return bool(reply.headers.get("x-ratelimit-remaining-day", "").strip() == "0")
 
 
 def _json(reply: Reply) -> Any:

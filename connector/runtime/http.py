@@ -12,75 +12,33 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from copy import copy
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import aiohttp
 import httpx
 import msgspec
 from httpx_aiohttp import AiohttpTransport
 
-from connector.model.errors import AuthError, Unavailable
-from connector.runtime import exact_json
+from connector.model.errors import Unavailable
+from connector.runtime import exact_json, foreign_json
+from connector.runtime.proxies import Proxies, Proxy
+from connector.runtime.reply import Reply as Reply
+from connector.runtime.reply import refusal as refusal
+from connector.runtime.reply import without_query
+from connector.runtime.unpacking import plain
 
 USER_AGENT = "privy-connector"
 _HEADERS = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
-MAX_BODY = 64 * 1024 * 1024
+MAX_BODY = 32 * 1024 * 1024  # bytes of an answer, after unpacking
+MAX_DOWNLOAD = 8 * 1024**3  # bytes of a file, after unpacking; Shopify's report on a million orders has five
 CONNECT_SECONDS = 10.0
 MOST_CONNECTIONS = 200
 READ_SECONDS = 60.0  # real shops answer a page of 100 orders in seconds; 5 s is known to be too short
-MAX_RETRY_AFTER = 24 * 3600.0
+DOWNLOAD_SECONDS = 6 * 3600.0
 _PART = 256 * 1024  # bytes of a download that are written at once
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """A complete answer. ``url`` has no query: queries can carry secrets."""
-
-    status: int
-    headers: httpx.Headers
-    body: bytes
-    url: str
-
-    def json(self) -> Any:
-        """The body as exact JSON. Raises Unavailable when it is none (an HTML page, a cut-off body)."""
-        try:
-            return exact_json.decode(self.body)
-        except exact_json.NotJSON:
-            raise Unavailable(
-                f"{self.url} answered {self.status} with {self.kind()} instead of JSON", maybe_done=True
-            ) from None
-
-    def kind(self) -> str:
-        """What the body looks like, in words for a message; never the body itself."""
-        if not self.body.strip():
-            return "an empty body"
-        if self.body.lstrip()[:1] == b"<":
-            return "an HTML page"
-        return "something unreadable"
-
-    @property
-    def date(self) -> datetime | None:
-        """The other side's clock when it answered, aware UTC; None when it did not say."""
-        return _date(self.headers.get("date", ""))
-
-    def retry_after(self) -> float | None:
-        """The wait in seconds that the answer asks for (``Retry-After``, seconds or an HTTP date)."""
-        value = self.headers.get("retry-after", "").strip()
-        if value.isascii() and value.isdigit():
-            return min(float(value), MAX_RETRY_AFTER)
-        try:
-            until = parsedate_to_datetime(value)
-            sent = parsedate_to_datetime(self.headers.get("date", ""))
-            wait = until.astimezone(UTC) - sent.astimezone(UTC)
-        except (ValueError, OverflowError):
-            return None
-        return min(max(wait.total_seconds(), 0.0), MAX_RETRY_AFTER)
 
 
 class Http:
@@ -91,8 +49,10 @@ class Http:
     ) -> None:
         """``transport`` for recordings; ``read_seconds`` is the longest silence of the other side."""
         self.sent = 0  # requests so far, for whoever keeps a distance between them
-        self._transports = (
-            dict.fromkeys(("http", "https"), transport)
+        self._proxies = Proxies() if transport else Proxies.of_environment()
+        # By scheme, or by scheme and proxy. Those of proxies are made when one is first used.
+        self._transports: dict[str | tuple[str, Proxy], httpx.AsyncBaseTransport] = (
+            {"http": transport, "https": transport}
             if transport
             else {
                 "http": AiohttpTransport(client=_session, verify=_NOBODY),
@@ -133,8 +93,9 @@ class Http:
         Raises Unavailable when no complete answer came; ``maybe_done`` is false only when the
         connection was never made.
         """
-        place = _without_query(url)
+        place = without_query(url)
         self.sent += 1
+        proxy: Proxy | None = None
         try:
             async with asyncio.timeout(deadline):
                 # Straight through httpx's transport: its client's cookies, redirects and merging of what we
@@ -144,54 +105,103 @@ class Http:
                 if auth is not None:
                     signer = httpx.BasicAuth(*auth) if isinstance(auth, tuple) else auth
                     request = next(signer.auth_flow(request))
-                response = await self._sent(request)
+                proxy = self._proxy(request)
+                response = await self._sent(request, proxy)
                 try:
-                    chunks: list[bytes] = []
-                    size = 0
-                    async for chunk in _plain(response):
-                        size += len(chunk)
-                        if size > max_body:
-                            raise Unavailable(
-                                f"{place} answered with more than {max_body // 1024**2} MiB", maybe_done=True
-                            )
-                        chunks.append(chunk)
+                    chunks = [chunk async for chunk in plain(response, place, max_body)]
                 finally:
                     await response.aclose()
         except TimeoutError:
-            raise Unavailable(f"{place} gave no answer within {deadline:g} s", maybe_done=True) from None
+            raise Unavailable(
+                f"{place} gave no answer within {deadline:g} s{_through(proxy)}", maybe_done=True
+            ) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, aiohttp.ClientError, OSError) as error:
-            raise _unavailable(place, error) from None
-        return Reply(response.status_code, response.headers, b"".join(chunks), place)
+            raise _unavailable(place, error, proxy) from None
+        _admitted(response, proxy)
+        body = b"".join(chunks)
+        parsed = await _parsed(body) if len(body) > foreign_json.LARGE else msgspec.UNSET
+        return Reply(response.status_code, response.headers, body, place, parsed, str(proxy) if proxy else "")
 
-    async def _sent(self, request: httpx.Request) -> httpx.Response:
-        transport = self._transports.get(request.url.scheme)
-        if transport is None:
+    def _proxy(self, request: httpx.Request) -> Proxy | None:
+        url = request.url
+        if not self._proxies.by_scheme:
+            return None
+        return self._proxies.of(url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80))
+
+    async def _sent(self, request: httpx.Request, proxy: Proxy | None = None) -> httpx.Response:
+        scheme = request.url.scheme
+        if scheme not in self._transports:
             raise httpx.UnsupportedProtocol("neither http nor https")
-        return await transport.handle_async_request(request)
+        key = (scheme, proxy) if proxy else scheme
+        if key not in self._transports:
+            assert proxy is not None
+            self._transports[key] = AiohttpTransport(
+                client=_secure_session,
+                verify=_NOBODY,
+                proxy=httpx.Proxy(proxy.url, headers=proxy.headers if scheme == "https" else {}),
+            )
+        if proxy and scheme == "http":
+            request.headers.update(proxy.headers)  # with a tunnel they are for it alone
+        return await self._transports[key].handle_async_request(request)
 
-    async def download(self, url: str, file: BinaryIO) -> Reply:
+    async def download(
+        self, url: str, file: BinaryIO, *, most: int = MAX_DOWNLOAD, deadline: float = DOWNLOAD_SECONDS
+    ) -> Reply:
         """GET a large body into ``file``; the reply's own body is empty, unless the status is not 200.
 
-        It may take as long as it takes, but the other side must not be silent for ``read_seconds``. Raises
-        Unavailable when no complete answer came, or when it cannot be written.
+        It may take ``deadline`` seconds and have ``most`` bytes, and the other side must not be silent for
+        ``read_seconds``. Raises Unavailable when no complete answer came, or when it cannot be written.
         """
-        place = _without_query(url)
+        place = without_query(url)
         body = b""
+        proxy: Proxy | None = None
+        end = asyncio.timeout(deadline)
         try:
-            response = await self._sent(_request("GET", url, self._read_seconds))
-            try:
-                async for part in _parts(response):
-                    if response.status_code != 200:
-                        body = part
-                        break
-                    await asyncio.to_thread(_write, file, part)
-            finally:
-                await response.aclose()
+            async with end:
+                request = _request("GET", url, self._read_seconds)
+                proxy = self._proxy(request)
+                response = await self._sent(request, proxy)
+                try:
+                    async for part in _parts(plain(response, place, most)):
+                        if response.status_code != 200:
+                            body = part[:_PART]
+                            break
+                        await asyncio.to_thread(_write, file, part)
+                finally:
+                    await response.aclose()
         except TimeoutError:
-            raise Unavailable(f"{place} fell silent in the middle of its answer", maybe_done=True) from None
+            slow = f"took longer than {deadline:g} s to answer"
+            what = slow if end.expired() else "fell silent in the middle of its answer"
+            raise Unavailable(f"{place} {what}{_through(proxy)}", maybe_done=True) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, aiohttp.ClientError, OSError) as error:
-            raise _unavailable(place, error) from None
+            raise _unavailable(place, error, proxy) from None
+        _admitted(response, proxy)
         return Reply(response.status_code, response.headers, body, place)
+
+
+async def _parsed(body: bytes) -> Any:
+    """A large body's JSON, read in a thread; UNSET when it is none."""
+    if body[:64].lstrip()[:1] not in (b"{", b"["):
+        return msgspec.UNSET
+    try:
+        return await asyncio.to_thread(foreign_json.in_parts, body)
+    except exact_json.NotJSON:
+        return msgspec.UNSET
+
+
+def _admitted(response: httpx.Response, proxy: Proxy | None) -> None:
+    """Raise Unavailable for a 407: it is the proxy's own, also where the address is plain http."""
+    if proxy is not None and response.status_code == 407:
+        raise Unavailable(_unauthorized(proxy))
+
+
+def _unauthorized(proxy: Proxy) -> str:
+    wants = "refuses the user and password that it gives" if proxy.login else "wants a user and a password"
+    return f"{proxy} {wants} (407); they are written like http://user:password@host:port"
+
+
+def _through(proxy: Proxy | None) -> str:
+    return f", through {proxy}" if proxy else ""
 
 
 def _request(
@@ -221,27 +231,11 @@ def _request(
     return request
 
 
-def _plain(response: httpx.Response) -> AsyncIterator[bytes]:
-    """The body as it is meant: httpx unpacks it, at a price, only where it is packed."""
-    if "content-encoding" in response.headers:
-        return response.aiter_bytes()
-    assert isinstance(response.stream, httpx.AsyncByteStream)
-    return aiter(response.stream)
-
-
-@lru_cache(maxsize=8)  # the answers of one second bear the same
-def _date(header: str) -> datetime | None:
-    try:
-        return parsedate_to_datetime(header).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-async def _parts(response: httpx.Response) -> AsyncIterator[bytes]:
+async def _parts(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """The body in pieces of about ``_PART`` bytes, so that each is worth a write."""
     chunks: list[bytes] = []
     size = 0
-    async for chunk in _plain(response):
+    async for chunk in pieces:
         chunks.append(chunk)
         size += len(chunk)
         if size >= _PART:
@@ -266,12 +260,11 @@ _NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _session(trusted: ssl.SSLContext = _NOBODY) -> aiohttp.ClientSession:
-    """No cookie of one shop reaches another; proxies are those of the environment."""
-    proxies = getproxies()
+    """No cookie of one shop reaches another, and nothing of the environment is read: see ``proxies``."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS, ssl=_trusted() if proxies else trusted),
+        connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS, ssl=trusted),
         cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=bool(proxies),  # it looks them up for each request, so only where there are any
+        trust_env=False,
     )
 
 
@@ -291,34 +284,8 @@ def _trusted() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-def refusal(reply: Reply, said: str = "") -> AuthError | Unavailable:
-    """The error for an answer that is not a success. ``said`` is the other side's own short reason."""
-    because = f": {said}" if said else ""
-    if reply.status in (401, 403):
-        return AuthError(f"{reply.url} refuses the credentials ({reply.status}{because})")
-    if 300 <= reply.status < 400:
-        target = _without_query(reply.headers.get("location", ""))
-        return Unavailable(
-            f"{reply.url} redirects to {target or 'another address'}; redirects are not followed, "
-            "correct the address in the configuration"
-        )
-    wait = reply.retry_after() if reply.status in (429, 503) else None
-    if reply.status == 429:
-        return Unavailable(f"{reply.url} asks to slow down (429{because})", retry_after=wait or 60.0)
-    return Unavailable(
-        f"{reply.url} answered {reply.status}{because}", retry_after=wait, maybe_done=reply.status >= 500
-    )
-
-
 # A process calls few addresses very often; refs of single orders pass through.
 _address = lru_cache(maxsize=256)(httpx.URL)
-
-
-@lru_cache(maxsize=256)
-def _without_query(url: str) -> str:
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}" if parts.scheme else parts.path
 
 
 def _reason(error: OSError) -> str:
@@ -326,20 +293,32 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else "no connection"
 
 
-def _unavailable(place: str, error: Exception) -> Unavailable:
+def _unavailable(place: str, error: Exception, proxy: Proxy | None) -> Unavailable:
     """httpx-aiohttp names most faults ConnectTimeout; the cause tells whether a connection was made."""
     cause = error.__cause__ or error
+    if proxy is not None and isinstance(cause, aiohttp.ClientHttpProxyError):
+        if cause.status == 407:
+            return Unavailable(_unauthorized(proxy))
+        return Unavailable(f"{place} cannot be reached: {proxy} answers {cause.status} to the wish for it")
+    if proxy is not None and isinstance(cause, aiohttp.ClientProxyConnectionError):
+        return Unavailable(f"{place} cannot be reached: {proxy} does not answer ({_reason(cause.os_error)})")
     if isinstance(cause, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return Unavailable(f"{place}: the TLS certificate or handshake is not acceptable ({cause.host})")
+        return Unavailable(
+            f"{place}: the TLS certificate or handshake is not acceptable ({cause.host}){_through(proxy)}"
+        )
     if isinstance(cause, aiohttp.ClientConnectorDNSError):
-        return Unavailable(f"{place}: the host name is not known")
+        return Unavailable(f"{place}: the host name is not known{_through(proxy)}")
     if isinstance(cause, aiohttp.ClientConnectorError):
-        return Unavailable(f"{place} cannot be reached ({_reason(cause.os_error)})")
+        return Unavailable(f"{place} cannot be reached ({_reason(cause.os_error)}){_through(proxy)}")
     if isinstance(cause, aiohttp.ConnectionTimeoutError) or isinstance(error, httpx.ConnectError):
-        return Unavailable(f"{place} cannot be reached (no connection in {CONNECT_SECONDS:g} s)")
+        return Unavailable(
+            f"{place} cannot be reached (no connection in {CONNECT_SECONDS:g} s){_through(proxy)}"
+        )
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
         return Unavailable(f"{place} is not an address that can be called")
     slow = isinstance(error, httpx.TimeoutException) and not isinstance(cause, aiohttp.ClientConnectionError)
     if slow or isinstance(cause, aiohttp.SocketTimeoutError):
-        return Unavailable(f"{place} did not answer in time", maybe_done=True)
-    return Unavailable(f"{place} broke the connection before it had answered", maybe_done=True)
+        return Unavailable(f"{place} did not answer in time{_through(proxy)}", maybe_done=True)
+    return Unavailable(
+        f"{place} broke the connection before it had answered{_through(proxy)}", maybe_done=True
+    )

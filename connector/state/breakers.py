@@ -137,8 +137,11 @@ def fail(
         return known
     again = known is not None and _alike(known.kind, kind)
     strikes = known.strikes + 1 if known and again else 1
+    own = _wait(kind, strikes)
     if wait is None:
-        wait = _wait(kind, strikes)
+        wait = own
+    elif kind is BreakerKind.FAULT:
+        wait = max(wait, own)  # who always asks for a second is asked less and less often all the same
     pause = Pause(
         scope=scope,
         name=name,

@@ -142,7 +142,7 @@ async def test_a_key_that_may_only_write_is_told_to_read(shop: Shop, url: str, h
         ("500_php_fatal_accept_json", Unavailable, "There has been a critical error on this website.", None),
         ("500_php_fatal_html", Unavailable, "WordPress › Error", None),
         ("500_database_down_accept_json", Unavailable, "Error establishing a database connection", None),
-        ("503_maintenance_html", Unavailable, "Maintenance", 600.0),
+        ("503_maintenance_html", Unavailable, "Maintenance", 60.0),
         ("504_gateway_timeout_html", Unavailable, "504 Gateway Time-out", None),
     ],
 )

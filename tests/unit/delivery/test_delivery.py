@@ -578,5 +578,36 @@ def test_rubbish_in_headers_harms_nothing(value: str) -> None:
     )
     outcome = read_answer(answer, has_integration_token=False, order_id=7)
     assert outcome.retry_after is not None
-    assert 0 < outcome.retry_after <= 86_400
+    assert 0 < outcome.retry_after <= 3600
     assert windows(answer, 0.0) == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "left", "seconds"),
+    [
+        ("2.0", "5", 2.0),
+        ("90000", "5", 3600.0),
+        ("90000", "0", 86_400.0),
+        ("40000", "0", 40_000.0),
+        ("Tue, 02 Jun 2026 12:00:41 GMT", "5", 41.0),
+        ("0", "5", 60.0),
+        ("", "0", 60.0),
+    ],
+)
+def test_privys_wait_is_an_hour_at_most_unless_its_headers_say_that_the_day_is_spent(
+    value: str, left: str, seconds: float
+) -> None:
+    names = {"retry_after": value, "date": "Tue, 02 Jun 2026 12:00:00 GMT"}
+    answer = reply(429, b"", **names | {"x_ratelimit_remaining_day": left})
+    assert read_answer(answer, has_integration_token=False, order_id=7).retry_after == seconds
+
+
+def test_a_maintenance_page_delays_an_order_by_minutes_at_most() -> None:
+    outcome = read_answer(reply(503, b"<html>", retry_after="7200"), has_integration_token=False, order_id=7)
+    assert (outcome.kind, outcome.retry_after) == (AttemptOutcome.LATER, 300.0)
+
+
+def test_limits_beyond_any_integer_of_a_database_are_cut() -> None:
+    parts = ("limit", "remaining", "reset")
+    named = {f"x_ratelimit_{part}_{span}": "9" * 12 for part in parts for span in ("minute", "day")}
+    assert [one.limit for one in windows(reply(200, b"", **named), 0.0)] == [10**9, 10**9]

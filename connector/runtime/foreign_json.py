@@ -1,0 +1,97 @@
+"""JSON that others send: amid text, and so large that reading it at once would hold the event loop.
+
+Everything here is linear in the length of what came, or a fixed multiple of it.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from connector.runtime import exact_json
+from connector.runtime.exact_json import NotJSON
+
+LARGE = 256 * 1024  # bytes; reading so much takes some milliseconds
+_DEEPEST = 4  # levels that are taken apart: a page, its list, an order, its lists
+_STARTS = 4  # lines tried from the top, and as many from the bottom
+_LINE_START = re.compile(rb"^[\[{]", re.MULTILINE)
+_TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
+
+
+def amid_text(body: bytes, *, after: bool = False) -> Any:
+    """The JSON of a body that begins with text, such as the warnings that PHP prints; with ``after`` also of
+    one that ends with text, such as a cache's comment.
+
+    A warning can hold brackets itself, so besides the first bracket some lines that begin with one are
+    tried: the first and the last few, for what comes between is a warning's too. Raises NotJSON.
+    """
+    try:
+        return exact_json.decode(body)
+    except NotJSON as error:
+        if after and (whole := _cut(body, 0, error)) is not None:
+            return whole
+    for start in _starts(body):
+        try:
+            return exact_json.decode(body[start:])
+        except NotJSON as error:
+            if after and (whole := _cut(body, start, error)) is not None:
+                return whole
+    raise NotJSON("there is no complete JSON in it")
+
+
+def in_parts(body: bytes) -> Any:
+    """Like ``exact_json.decode``, in steps of at most ``LARGE`` bytes; for a thread.
+
+    A decoder of C lets no other thread run until it is done. Between two steps the event loop has its turn.
+    """
+    value = _parts(msgspec.Raw(body), 0)
+    exact_json.bounded(body, value)
+    return value
+
+
+def _parts(raw: msgspec.Raw, depth: int) -> Any:
+    text = memoryview(raw)
+    if len(text) <= LARGE or depth >= _DEEPEST:
+        return exact_json.decode(bytes(text))
+    opening = bytes(text[:64]).lstrip()[:1]
+    try:
+        if opening == b"[":
+            return [_parts(one, depth + 1) for one in _LIST.decode(text)]
+        if opening == b"{":
+            return {key: _parts(one, depth + 1) for key, one in _OBJECT.decode(text).items()}
+    except (NotJSON, UnicodeDecodeError, RecursionError):
+        pass  # whatever is wrong with it, ``exact_json`` says
+    return exact_json.decode(bytes(text))
+
+
+def _cut(body: bytes, start: int, error: NotJSON) -> Any:
+    """The complete JSON at ``start`` that only text follows; None when there is none."""
+    found = _TRAILING.search(str(error))
+    if found is None:
+        return None
+    try:
+        value = exact_json.decode(body[start : start + int(found[1]) - 1])
+    except NotJSON:
+        return None
+    return value if isinstance(value, dict | list) else None
+
+
+def _starts(body: bytes) -> list[int]:
+    first = min((at for at in (body.find(b"["), body.find(b"{")) if at >= 0), default=None)
+    if first is None:
+        return []
+    lines = [match.start() for match in islice(_LINE_START.finditer(body), _STARTS)]
+    end = len(body)
+    for _ in range(_STARTS):
+        end = max(body.rfind(b"\n[", 0, end), body.rfind(b"\n{", 0, end))
+        if end < 0:
+            break
+        lines.append(end + 1)
+    return list(dict.fromkeys([first, *lines]))
+
+
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
