@@ -10,12 +10,11 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
-from connector.ingest import subscriptions
 from connector.mapping.settings import NO_CONTACT
-from connector.state import inbox
-from connector.state.outbox.schema import OUTBOX
+from connector.state import inbox, subscriptions
+from connector.state.outbox import queries
 
 RECENT = 200  # the orders that tell how often this shop sells
 FEWEST = 20  # below that nothing is usual
@@ -48,14 +47,7 @@ def of_store(connection: Connection, store: str, now: datetime) -> list[Alarm]:
 
 def _no_news(connection: Connection, store: str, now: datetime) -> Alarm | None:
     """No new order for half as long again as the longest gap of late."""
-    times = list(
-        connection.scalars(
-            select(OUTBOX.c.placed_at)
-            .where(OUTBOX.c.store == store, OUTBOX.c.placed_at <= now)
-            .order_by(OUTBOX.c.placed_at.desc())
-            .limit(RECENT)
-        )
-    )
+    times = queries.placed_times(connection, store, now, RECENT)
     if len(times) < FEWEST:
         return None
     usual = max(newer - older for newer, older in pairwise(times))
@@ -71,16 +63,7 @@ def _no_news(connection: Connection, store: str, now: datetime) -> Alarm | None:
 
 def _no_contacts(connection: Connection, store: str) -> Alarm | None:
     """Nearly every new order comes without e-mail and phone: the shop began to hide them."""
-    newest = (
-        select(OUTBOX.c.rule)
-        .where(OUTBOX.c.store == store, OUTBOX.c.placed_at.is_not(None))
-        .order_by(OUTBOX.c.placed_at.desc())
-        .limit(FEWEST)
-        .subquery()
-    )
-    hidden, all_of_them = connection.execute(
-        select(func.count().filter(newest.c.rule == NO_CONTACT), func.count()).select_from(newest)
-    ).one()
+    hidden, all_of_them = queries.skipped_of_newest(connection, store, NO_CONTACT, FEWEST)
     if all_of_them < FEWEST / 2 or hidden < 0.8 * all_of_them:
         return None
     return Alarm(

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, literal, select
+from sqlalchemy import Connection
 
 from connector.ingest.source import Shop
 from connector.ingest.transform import Known, judge
 from connector.mapping import lanes
 from connector.mapping.mapper import Mapped
-from connector.model import payload
 from connector.model.errors import BadOrder, UsageError
 from connector.model.order import Document
 from connector.runtime import exact_json
 from connector.state import audit, documents
-from connector.state.outbox import acceptance, claims, payloads
-from connector.state.outbox.schema import OUTBOX
-from connector.state.stores import STORES
+from connector.state.outbox import acceptance, claims, payloads, queries
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,72 +47,13 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     events: list[audit.Event]
 
 
-class Found(msgspec.Struct, frozen=True):
-    """An order that was looked for; ``changed_at`` is the shop's change time, aware UTC."""
-
-    store: str
-    ref: str
-    number: str
-    order_id: int | None
-    state: str
-    lane: str
-    rule: str
-    changed_at: datetime
-
-
-_FOUND: list[Any] = [OUTBOX.c[name] for name in Found.__struct_fields__]
-
-
-def search(connection: Connection, names: Sequence[str], wanted: str, most: int = 50) -> list[Found]:
-    """Orders of these stores named by the platform's id, by their number or by their order_id at Privy.
-
-    In that order. A ``#`` before a number makes no difference.
-    """
-    bare = wanted.removeprefix("#")
-    if not bare:
-        return []
-    own = OUTBOX.c.store.in_(names)
-    ways = [own & (OUTBOX.c.ref == wanted), own & OUTBOX.c.number.in_((bare, f"#{bare}"))]
-    if bare.isascii() and bare.isdigit() and int(bare) <= payload.MAX_ORDER_ID:
-        accounts = select(STORES.c.account).where(STORES.c.name.in_(names))
-        ways.append(OUTBOX.c.account.in_(accounts) & (OUTBOX.c.order_id == int(bare)))
-    found: dict[tuple[str, str], Found] = {}
-    for way in ways:  # one after the other, so that each uses its own index
-        for row in sorted(connection.execute(select(*_FOUND).where(way).limit(most))):
-            if row.store in names:
-                found.setdefault((row.store, row.ref), Found(*row))
-    return list(found.values())[:most]
-
-
-def listed(
-    connection: Connection, store: str, like: Mapping[str, str], note: str = "", most: int = 100
-) -> list[Found]:
-    """A store's orders whose columns (state, lane, rule) are as in ``like``, the last changed first.
-
-    ``note`` is one that they must have.
-    """
-    query = select(*_FOUND).where(
-        OUTBOX.c.store == store, *(OUTBOX.c[name] == value for name, value in like.items())
-    )
-    if note:
-        query = query.where((literal(" ") + OUTBOX.c.notes + " ").contains(f" {note} ", autoescape=True))
-    query = query.order_by(OUTBOX.c.changed_at.desc(), OUTBOX.c.ref).limit(most)
-    return [Found(*row) for row in connection.execute(query)]
-
-
-def find(connection: Connection, store: str, wanted: str) -> str | None:
-    """The ref of an order of one store, named as in ``search``."""
-    found = search(connection, [store], wanted, 1)
-    return found[0].ref if found else None
-
-
 def explain(connection: Connection, shop: Shop, wanted: str, now: datetime) -> Explanation:
     """The order's time-line, and of one that waits what its call will do.
 
     Raises UsageError when no such order was ever seen.
     """
     store = shop.name
-    ref = find(connection, store, wanted)
+    ref = queries.find(connection, store, wanted)
     if ref is None:
         raise UsageError(
             f"store {store} has no order {wanted!r} here: it was never seen. "
@@ -190,7 +127,7 @@ def preview(connection: Connection, shop: Shop, document: Document, now: datetim
 
 def held(connection: Connection, store: str, wanted: str) -> Document | None:
     """The stored document of an order, if it is still held."""
-    ref = find(connection, store, wanted)
+    ref = queries.find(connection, store, wanted)
     kept = documents.get(connection, store, ref) if ref else None
     return Document(ref=kept.ref, changed_at=kept.changed_at, body=kept.unpacked()) if kept else None
 

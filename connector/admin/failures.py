@@ -1,4 +1,4 @@
-"""Orders that could not be sent: by reason, and what an operator does about them.
+"""What an operator does about orders that could not be sent.
 
 Retry and discard are units of work: the command line and the page do the same thing through them. They take
 many orders in parts, so that in a running daemon nothing else waits long for the database.
@@ -7,49 +7,20 @@ many orders in parts, so that in a running daemon nothing else waits long for th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
-from hashlib import sha256
-from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection
 
 from connector.ingest.page import remap
 from connector.ingest.source import Shop
 from connector.state import audit
 from connector.state.outbox import acceptance
-from connector.state.outbox.schema import DISCARDED, OUTBOX
+from connector.state.outbox.failed_orders import set_aside
 
 log = structlog.get_logger()
 
 PART = 100  # orders of one transaction
-
-
-class Failure(msgspec.Struct, frozen=True):
-    """One failed order; ``changed_at`` (aware UTC) is of the version that failed."""
-
-    store: str
-    ref: str
-    number: str
-    order_id: int | None
-    changed_at: datetime
-    reason: str
-
-
-class Group(msgspec.Struct, frozen=True):
-    """The failed orders of a store that share a reason; times are aware UTC, of their changes."""
-
-    store: str
-    reason: str
-    count: int
-    oldest: datetime
-    newest: datetime
-
-    @property
-    def key(self) -> str:
-        """A short name for the reason, for addresses."""
-        return sha256(self.reason.encode()).hexdigest()[:12]
 
 
 class Retried(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,33 +31,6 @@ class Retried(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int = 0
     missing: Sequence[str] = ()
     still: Sequence[tuple[str, str]] = ()
-
-
-def groups(connection: Connection, stores: Sequence[str]) -> list[Group]:
-    """The stores' failed orders by reason, the largest group first."""
-    count = func.count().label("count")
-    changed = OUTBOX.c.changed_at
-    rows = connection.execute(
-        select(OUTBOX.c.store, OUTBOX.c.reason, count, func.min(changed), func.max(changed))
-        .where(OUTBOX.c.store.in_(stores), OUTBOX.c.state == "failed")
-        .group_by(OUTBOX.c.store, OUTBOX.c.reason)
-        .order_by(count.desc(), OUTBOX.c.store, OUTBOX.c.reason)
-    )
-    return [Group(*row) for row in rows]
-
-
-def listed(
-    connection: Connection, store: str | None = None, reason: str | None = None, *, most: int | None = None
-) -> list[Failure]:
-    """Failed orders (of a store, for a reason), by store and reason, the last changed first."""
-    columns: list[Any] = [OUTBOX.c[name] for name in Failure.__struct_fields__]
-    query = select(*columns).where(OUTBOX.c.state == "failed")
-    if store is not None:
-        query = query.where(OUTBOX.c.store == store)
-    if reason is not None:
-        query = query.where(OUTBOX.c.reason == reason)
-    query = query.order_by(OUTBOX.c.store, OUTBOX.c.reason, OUTBOX.c.changed_at.desc(), OUTBOX.c.ref)
-    return [Failure(*row) for row in connection.execute(query.limit(most))]
 
 
 async def retry(shop: Shop, refs: Sequence[str], by: str) -> Retried:
@@ -143,11 +87,7 @@ def _retry(connection: Connection, shop: Shop, refs: Sequence[str], by: str) -> 
 
 def _discard(connection: Connection, shop: Shop, refs: Sequence[str], by: str) -> int:
     failed = _failed(connection, shop, refs)
-    connection.execute(
-        update(OUTBOX)
-        .where(OUTBOX.c.store == shop.name, OUTBOX.c.ref.in_(failed))
-        .values(state="skipped", rule=DISCARDED)
-    )
+    set_aside(connection, shop.name, failed)
     _note(connection, shop, failed, "discarded", f"set aside by an operator ({by})")
     return len(failed)
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection
 
 from connector.model.states import BreakerScope
 from connector.settings.models import Settings
 from connector.state import breakers, cursors
-from connector.state.inbox import INBOX
 
 MISSED = 5  # polls that may be missed
 SHORTEST = timedelta(minutes=2)
@@ -19,13 +18,6 @@ NEEDED = {  # without these no order arrives; any other unit of work is in the s
     BreakerScope.ACCOUNT: "sending for account",
     BreakerScope.DELIVERY: "delivering for account",
 }
-
-
-def probe(connection: Connection, now: datetime) -> None:
-    """Let a row come and go in one transaction, which has to reach the disk; raises when it cannot."""
-    row = {"store": "", "kind": "probe", "subject": ""}
-    connection.execute(insert(INBOX).values(**row, version=0, first_at=now, came_at=now, due_at=0.0, tries=0))
-    connection.execute(delete(INBOX).where(INBOX.c.store == "", INBOX.c.kind == "probe"))
 
 
 def reasons(

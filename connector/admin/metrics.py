@@ -12,21 +12,16 @@ from importlib.metadata import version
 
 from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection
 
 from connector.admin import alerts
 from connector.admin.status import usage_of
-from connector.ingest.subscriptions import FINDINGS
 from connector.model.states import BreakerKind
 from connector.runtime.clock import Clock
 from connector.sdk import registry
 from connector.settings.models import Settings
-from connector.state import breakers, quota
-from connector.state.cursors import CURSORS
-from connector.state.inbox import INBOX
-from connector.state.outbox import acceptance
-from connector.state.outbox.schema import OUTBOX
-from connector.state.stores import STORES
+from connector.state import breakers, cursors, inbox, quota, subscriptions
+from connector.state.outbox import acceptance, queries
 
 ALARM_SECONDS = 300.0  # before a store's alarms are looked at again: they move within hours
 MOST_ALARMS = 100  # stores whose alarms one scrape looks at: each costs milliseconds
@@ -96,65 +91,48 @@ def _orders(connection: Connection, settings: Settings, now: datetime) -> Iterab
         ["store", "state", "lane", "rule"],
         states.items(),
     )
-    waiting = {
-        (row[0], row[1]): (row[2], row[3])
-        for row in connection.execute(
-            select(OUTBOX.c.store, OUTBOX.c.lane, func.count(), func.min(OUTBOX.c.fetched_at))
-            .where(OUTBOX.c.store.in_(list(settings.stores)), OUTBOX.c.state == "waiting")
-            .group_by(OUTBOX.c.store, OUTBOX.c.lane)
-        )
-    }
+    waiting = {(one.store, one.lane): one for one in queries.backlog(connection, list(settings.stores))}
     lanes = [(name, lane) for name in settings.stores for lane in quota.LANES]
     yield _gauge(
         "connector_backlog_orders",
         "Orders that wait to be sent.",
         ["store", "lane"],
-        ((key, waiting[key][0] if key in waiting else 0) for key in lanes),
+        ((key, waiting[key].orders if key in waiting else 0) for key in lanes),
     )
     yield _gauge(
         "connector_backlog_oldest_age_seconds",
         "Since when the oldest order that waits to be sent is known as it is; 0 when none waits.",
         ["store", "lane"],
         (
-            (key, max(0.0, (now - waiting[key][1]).total_seconds()) if key in waiting else 0.0)
+            (key, max(0.0, (now - waiting[key].oldest).total_seconds()) if key in waiting else 0.0)
             for key in lanes
         ),
     )
-    of_its_store = OUTBOX.c.store == STORES.c.name
-    placed = select(OUTBOX.c.placed_at).where(of_its_store).order_by(OUTBOX.c.placed_at.desc()).limit(1)
-    found = connection.execute(
-        select(
-            STORES.c.name,
-            placed.where(OUTBOX.c.placed_at.is_not(None)).scalar_subquery(),
-            placed.where(OUTBOX.c.told_at.is_not(None), OUTBOX.c.placed_at.is_not(None)).scalar_subquery(),
-            STORES.c.prevented,
-        ).where(STORES.c.name.in_(list(settings.stores)))
-    ).all()
+    found = queries.newest(connection, list(settings.stores))
     yield _gauge(
         "connector_newest_order_timestamp_seconds",
         "When the newest order that the shop showed was placed.",
         ["store"],
-        (([name], placed.timestamp()) for name, placed, _, _ in found if placed),
+        (([one.store], one.placed_at.timestamp()) for one in found if one.placed_at),
     )
     yield _gauge(
         "connector_newest_delivered_order_timestamp_seconds",
         "When the newest order that Privy has was placed.",
         ["store"],
-        (([name], told.timestamp()) for name, _, told, _ in found if told),
+        (([one.store], one.told_placed_at.timestamp()) for one in found if one.told_placed_at),
     )
     prevented = CounterMetricFamily(
         "connector_messages_prevented",
         "Messages about old orders that only the second guard kept from leaving: each is a fault to report.",
         labels=["store"],
     )
-    for name, _, _, count in found:
-        prevented.add_metric([name], count)
+    for one in found:
+        prevented.add_metric([one.store], one.prevented)
     yield prevented
 
 
 def _reading(connection: Connection, settings: Settings) -> Iterable[Metric]:
-    feeds = connection.execute(select(CURSORS.c.store, func.min(CURSORS.c.read_at)).group_by(CURSORS.c.store))
-    read = {row[0]: row[1] for row in feeds}
+    read = cursors.read_at(connection)
     yield _gauge(
         "connector_last_read_timestamp_seconds",
         "When the shop was last read, all feeds of it; where orders are pushed, when some came last.",
@@ -171,14 +149,14 @@ def _reading(connection: Connection, settings: Settings) -> Iterable[Metric]:
             if registry.adapter(store.platform).feeds
         ),
     )
-    nudges = _counts(connection, INBOX)
+    webhooks = inbox.counts(connection)
     yield _gauge(
         "connector_webhooks_waiting",
         "Webhooks that were answered and are not looked into yet.",
         ["store"],
-        (([name], nudges.get(name, 0)) for name in settings.stores),
+        (([name], webhooks.get(name, 0)) for name in settings.stores),
     )
-    faults = _counts(connection, FINDINGS)
+    faults = subscriptions.counts(connection)
     yield _gauge(
         "connector_webhook_subscription_faults",
         "Topics whose webhooks do not come as they should: disabled, missing, or leading elsewhere.",
@@ -228,11 +206,6 @@ def _pauses(connection: Connection, settings: Settings, steady: float) -> Metric
             and one.name in (settings.accounts if one.scope.owner == "account" else settings.stores)
         ),
     )
-
-
-def _counts(connection: Connection, table: Table) -> dict[str, int]:
-    rows = connection.execute(select(table.c.store, func.count()).group_by(table.c.store))
-    return {row[0]: row[1] for row in rows}
 
 
 def _gauge(

@@ -7,7 +7,7 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from connector.admin import alerts
 from connector.admin.alerts import Alarm
@@ -17,8 +17,8 @@ from connector.sdk import registry
 from connector.sdk.contract import PushedAdapter
 from connector.settings.models import Settings
 from connector.state import backfills, breakers, cursors, quota, stores
-from connector.state.outbox import acceptance, claims
-from connector.state.outbox.schema import OUTBOX
+from connector.state.outbox import acceptance, claims, failed_orders, queries
+from connector.state.outbox.failed_orders import LastFailure
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,15 +32,6 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     since: datetime
     until: datetime
-
-
-class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """The order that failed last, and why; ``at`` is when its document was fetched (aware UTC)."""
-
-    ref: str
-    number: str
-    reason: str
-    at: datetime
 
 
 class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +53,7 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
     skipped: dict[str, int]
     failed: int
     prevented: int
-    last_failure: Failure | None
+    last_failure: LastFailure | None
     notes: dict[str, int]
     troubles: list[Trouble]
     alarms: list[Alarm]
@@ -177,14 +168,7 @@ def _store(
             skipped[row.rule] = skipped.get(row.rule, 0) + row[-1]
         else:
             sums[f"waiting_{row.lane}" if row.state == "waiting" else row.state] += row[-1]
-    notes: dict[str, int] = {}
-    for text, count in connection.execute(
-        select(OUTBOX.c.notes, func.count())
-        .where(OUTBOX.c.store == name, OUTBOX.c.notes != "")
-        .group_by(OUTBOX.c.notes)
-    ):
-        for note in text.split():
-            notes[note] = notes.get(note, 0) + count
+    notes = queries.notes(connection, name)
     alarmed = alerts.of_store(connection, name, now)
     # Orders that are pushed come when there are some: a quiet night is no fault.
     pushed = issubclass(registry.adapter(settings.stores[name].platform), PushedAdapter)
@@ -206,23 +190,13 @@ def _store(
         lag_seconds=lag,
         skipped=skipped,
         prevented=facts.prevented if facts else 0,
-        last_failure=_last_failure(connection, name) if sums["failed"] else None,
+        last_failure=failed_orders.last(connection, name) if sums["failed"] else None,
         notes=notes,
         troubles=troubles,
         alarms=alarmed,
         light=light,
         **sums,
     )
-
-
-def _last_failure(connection: Connection, store: str) -> Failure | None:
-    row = connection.execute(
-        select(OUTBOX.c.ref, OUTBOX.c.number, OUTBOX.c.reason, OUTBOX.c.fetched_at)
-        .where(OUTBOX.c.store == store, OUTBOX.c.state == "failed")
-        .order_by(OUTBOX.c.fetched_at.desc())
-        .limit(1)
-    ).first()
-    return Failure(ref=row.ref, number=row.number, reason=row.reason, at=row.fetched_at) if row else None
 
 
 def _account(

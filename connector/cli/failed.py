@@ -14,6 +14,7 @@ from connector.cli.context import as_json_option, complete_store, print_json, wi
 from connector.cli.tables import print_table
 from connector.daemon.app import App
 from connector.model.errors import UsageError
+from connector.state.outbox import failed_orders, queries
 
 BY = "the command line"
 
@@ -95,18 +96,18 @@ def discard(config: Path | None, store: str, orders: tuple[str, ...], every: boo
 def _chosen(connection: Connection, store: str, orders: tuple[str, ...], every: bool) -> list[str]:
     if every == bool(orders):
         raise UsageError("name orders, or --all")
-    refs = [one.ref for one in failures.listed(connection, store)]
+    refs = [one.ref for one in failed_orders.listed(connection, store)]
     if every:
         return refs
-    named = [model.find(connection, store, order) or order for order in orders]
+    named = [queries.find(connection, store, order) or order for order in orders]
     for order, ref in zip(orders, named, strict=True):
         if ref not in refs:
             raise UsageError(f"store {store} has no failed order {order!r}; see: connector failed list")
     return named
 
 
-async def _listed(app: App, store: str | None) -> list[failures.Failure]:
-    return await app.db.run(failures.listed, app.shop(store).name if store else None)
+async def _listed(app: App, store: str | None) -> list[failed_orders.Failure]:
+    return await app.db.run(failed_orders.listed, app.shop(store).name if store else None)
 
 
 async def _retry(app: App, store: str, orders: tuple[str, ...], every: bool) -> failures.Retried:

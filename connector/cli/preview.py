@@ -19,6 +19,7 @@ from connector.model.order import Document
 from connector.runtime import exact_json
 from connector.sdk.contract import History, PushedAdapter
 from connector.state import documents
+from connector.state.outbox import queries
 
 UNKNOWN = datetime.fromtimestamp(0, UTC)  # a document from a file has no place among the versions known
 
@@ -67,7 +68,7 @@ async def _previews(
 
 async def _one(app: App, shop: Shop, wanted: str) -> Document:
     """The order afresh from the shop when it still has it, else as it was last seen."""
-    ref = await app.db.run(model.find, shop.name, wanted) or wanted
+    ref = await app.db.run(queries.find, shop.name, wanted) or wanted
     try:
         fresh = None if shop.pushed else await shop.adapter.fetch(ref)
     except Hidden:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import click
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from connector.admin import explain
 from connector.cli.context import as_json_option, complete_store, print_json, with_app
 from connector.cli.parameters import Moment
 from connector.daemon.app import App
@@ -18,7 +17,7 @@ from connector.ingest.lookup import look
 from connector.ingest.page import remap
 from connector.ingest.source import Shop
 from connector.model.errors import UsageError
-from connector.state.outbox.schema import OUTBOX
+from connector.state.outbox import queries
 
 PAGE = 100  # orders a transaction
 
@@ -61,11 +60,8 @@ async def _replay(app: App, store: str, orders: tuple[str, ...], since: datetime
 
     def chosen(connection: Connection) -> list[str]:
         if since is None:
-            return [explain.find(connection, store, order) or order for order in orders]
-        rows = connection.execute(
-            select(OUTBOX.c.ref).where(OUTBOX.c.store == store, OUTBOX.c.placed_at >= since)
-        )
-        return [row.ref for row in rows]
+            return [queries.find(connection, store, order) or order for order in orders]
+        return queries.placed_since(connection, store, since)
 
     refs = await app.db.run(chosen)
     if shop.pushed:

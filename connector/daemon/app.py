@@ -28,6 +28,7 @@ from connector.settings.models import AccountSettings, Settings
 from connector.state import breakers, inbox, quota, stores
 from connector.state.database import Database
 from connector.state.outbox import claims
+from connector.state.subscriptions import drop_others
 
 
 class App:
@@ -116,7 +117,7 @@ class App:
             watched = [
                 name for name, shop in self.shops.items() if subscriptions.expected(shop, self.settings)
             ]
-            subscriptions.drop_others(connection, watched)
+            drop_others(connection, watched)
 
         await self.db.run(work)
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from connector.ingest.page import take
 from connector.ingest.source import Shop
@@ -17,8 +17,7 @@ from connector.model.order import Document
 from connector.sdk.contract import PushedAdapter
 from connector.state import cursors
 from connector.state.group_commit import GroupCommit
-from connector.state.outbox import acceptance
-from connector.state.outbox.schema import OUTBOX
+from connector.state.outbox import acceptance, queries
 
 FEED = "push"  # the name of their cursor, which only tells when something arrived last
 MOMENT = timedelta(microseconds=1)  # between two orders that arrive together
@@ -102,9 +101,7 @@ def take_in(
     found = _documents(adapter, bodies, arrived_at)
     refs = [one.ref for one in found if isinstance(one, Document)]
     if as_of is None:
-        last = connection.scalar(
-            select(func.max(OUTBOX.c.fetched_at)).where(OUTBOX.c.store == shop.name, OUTBOX.c.ref.in_(refs))
-        )
+        last = queries.last_fetched(connection, shop.name, refs)
         if last is not None and last >= now:
             arrived_at = last + MOMENT
             found = _documents(adapter, bodies, arrived_at)

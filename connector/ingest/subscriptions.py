@@ -7,42 +7,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, Text, delete, insert, select
-from sqlmodel import Field
 
 from connector.ingest.source import Shop
 from connector.model.errors import UsageError
 from connector.sdk.contract import Subscribes, Subscription
 from connector.settings.models import Settings
-from connector.state.database import Record, UtcTime, table_of
+from connector.state.subscriptions import Found, keep
 
 SECRET_BYTES = 32
-
-
-class SubscriptionFindingRecord(Record, table=True):
-    """A topic whose webhooks do not come as they should, since when it was first found so."""
-
-    __tablename__ = "subscription_finding"
-
-    store: str = Field(primary_key=True)
-    topic: str = Field(primary_key=True)
-    message: str = Field(sa_type=Text)
-    since: datetime = Field(sa_type=UtcTime)
-
-
-FINDINGS = table_of(SubscriptionFindingRecord)
-
-
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """A finding as it was kept: ``message`` is a sentence for the operator, ``since`` aware UTC."""
-
-    store: str
-    topic: str
-    message: str
-    since: datetime
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,27 +133,4 @@ async def watch(shop: Shop, address: str) -> list[Found]:
     Raises AuthError and Unavailable, and keeps what was known then.
     """
     wrong = faults(shop, await inspect(shop, address))
-    return await shop.db.run(_keep, shop.name, wrong, shop.clock.now())
-
-
-def findings(connection: Connection, store: str) -> list[Found]:
-    """What was wrong with the store's subscriptions when they were last looked at."""
-    rows = connection.execute(select(FINDINGS).where(FINDINGS.c.store == store).order_by(FINDINGS.c.topic))
-    return [Found(**row) for row in rows.mappings()]
-
-
-def drop_others(connection: Connection, stores: Sequence[str]) -> None:
-    """Forget what was found at stores that no longer expect webhooks; ``stores`` still do."""
-    connection.execute(delete(FINDINGS).where(FINDINGS.c.store.not_in(stores)))
-
-
-def _keep(connection: Connection, store: str, wrong: dict[str, str], now: datetime) -> list[Found]:
-    known = {one.topic: one for one in findings(connection, store)}
-    rows = [
-        Found(store=store, topic=topic, message=message, since=known[topic].since if topic in known else now)
-        for topic, message in wrong.items()
-    ]
-    connection.execute(delete(FINDINGS).where(FINDINGS.c.store == store))
-    if rows:
-        connection.execute(insert(FINDINGS), [msgspec.structs.asdict(one) for one in rows])
-    return [one for one in rows if one.topic not in known]
+    return await shop.db.run(keep, shop.name, wrong, shop.clock.now())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlmodel import Field
 
 from connector.state.database import Record, UtcTime, table_of
@@ -67,3 +67,9 @@ def of_store(connection: Connection, store: str) -> list[Cursor]:
     """Every feed's cursor of a store."""
     rows = connection.execute(select(CURSORS).where(CURSORS.c.store == store).order_by(CURSORS.c.feed))
     return [Cursor(**row) for row in rows.mappings()]
+
+
+def read_at(connection: Connection) -> dict[str, datetime]:
+    """When each store was last read, all feeds of it (aware UTC)."""
+    rows = connection.execute(select(CURSORS.c.store, func.min(CURSORS.c.read_at)).group_by(CURSORS.c.store))
+    return {row[0]: row[1] for row in rows}

@@ -11,7 +11,20 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Float, Index, Integer, Text, bindparam, delete, func, select, text, update
+from sqlalchemy import (
+    Connection,
+    Float,
+    Index,
+    Integer,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlmodel import Field
 
 from connector.sdk.contract import Notice
@@ -129,6 +142,19 @@ def replace(connection: Connection, errand: Errand, kind: str, *, now: datetime,
 def recover(connection: Connection, steady: float) -> None:
     """After a start: what an earlier process left is due now, whatever clock it counted by."""
     connection.execute(update(INBOX).values(due_at=steady))
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """How many matters each store's inbox holds; stores without any are left out."""
+    rows = connection.execute(select(INBOX.c.store, func.count()).group_by(INBOX.c.store))
+    return {row[0]: row[1] for row in rows}
+
+
+def probe(connection: Connection, now: datetime) -> None:
+    """Let a row come and go in one transaction, which has to reach the disk; raises when it cannot."""
+    row = {"store": "", "kind": "probe", "subject": ""}
+    connection.execute(insert(INBOX).values(**row, version=0, first_at=now, came_at=now, due_at=0.0, tries=0))
+    connection.execute(delete(INBOX).where(INBOX.c.store == "", INBOX.c.kind == "probe"))
 
 
 def busy_stores(connection: Connection) -> list[str]:

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from connector.admin import health
 from connector.model.errors import StateError
 from connector.settings.models import Settings
+from connector.state import inbox
 from connector.web.context import Front, answer
 
 log = structlog.get_logger()
@@ -62,5 +63,5 @@ async def _reasons(front: Front) -> list[str]:
 def _look(
     connection: Connection, settings: Settings, feeds: dict[str, tuple[str, ...]], now: datetime
 ) -> list[str]:
-    health.probe(connection, now)
+    inbox.probe(connection, now)
     return health.reasons(connection, settings, feeds, now)

@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from connector.admin import explain, failures
+from connector.admin import failures
+from connector.state.outbox import failed_orders, queries
 from connector.web import charts, html, sign_in, views
 from connector.web.access import Viewer
 from connector.web.context import Front
@@ -51,11 +52,11 @@ def routes(front: Front) -> list[BaseRoute]:
         names = list(app.settings.stores)
         title = "Lately"
         if wanted:
-            found = await app.db.read(explain.search, names, wanted)
+            found = await app.db.read(queries.search, names, wanted)
             title = f"{html.count(len(found), 'order')} called “{wanted}”"
         elif asked["store"]:
             shop = app.shop(asked["store"])
-            found = await app.db.read(explain.listed, shop.name, like, asked["note"], LISTED)
+            found = await app.db.read(queries.listed, shop.name, like, asked["note"], LISTED)
             title = ", ".join([shop.name, *like.values(), *([asked["note"]] if asked["note"] else [])])
             title += (
                 f": the last {LISTED}" if len(found) == LISTED else f": {html.count(len(found), 'order')}"
@@ -75,9 +76,9 @@ def routes(front: Front) -> list[BaseRoute]:
 
     async def failed(request: Request, viewer: Viewer, form: Form) -> Response:
         app = front.app
-        groups = await app.db.read(failures.groups, list(app.settings.stores))
+        groups = await app.db.read(failed_orders.groups, list(app.settings.stores))
         shown = [
-            (group, await app.db.read(failures.listed, group.store, group.reason, most=FEW))
+            (group, await app.db.read(failed_orders.listed, group.store, group.reason, most=FEW))
             for group in groups[:LISTED]
         ]
         return desk.page(request, viewer, "failed.html", groups=shown, more=len(groups) - len(shown))
@@ -87,7 +88,7 @@ def routes(front: Front) -> list[BaseRoute]:
         if group is None:
             desk.notice(viewer, "No order fails for that reason any more.")
             return back_to("/failed")
-        listed = await front.app.db.read(failures.listed, group.store, group.reason, most=LISTED)
+        listed = await front.app.db.read(failed_orders.listed, group.store, group.reason, most=LISTED)
         return desk.page(request, viewer, "failed_group.html", group=group, listed=listed)
 
     async def act(request: Request, viewer: Viewer, form: Form) -> Response:
@@ -98,7 +99,7 @@ def routes(front: Front) -> list[BaseRoute]:
             refs, back = [form["ref"]], form.get("next", "/failed")
         else:
             group = await _group(front, shop.name, form.get("group", ""))
-            listed = await front.app.db.read(failures.listed, shop.name, group.reason) if group else []
+            listed = await front.app.db.read(failed_orders.listed, shop.name, group.reason) if group else []
             refs, back = [one.ref for one in listed], "/failed"
             if len(refs) > max(ASK_AGAIN, _number(form.get("confirmed", ""))):
                 return desk.page(request, viewer, "confirm.html", action=action, group=group, count=len(refs))
@@ -132,8 +133,8 @@ def routes(front: Front) -> list[BaseRoute]:
     ]
 
 
-async def _group(front: Front, store: str, key: str) -> failures.Group | None:
-    groups = await front.app.db.read(failures.groups, [store])
+async def _group(front: Front, store: str, key: str) -> failed_orders.Group | None:
+    groups = await front.app.db.read(failed_orders.groups, [store])
     return next((group for group in groups if group.key == key), None)
 
 

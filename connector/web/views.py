@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from connector.admin import explain, status
-from connector.admin.explain import Explanation, Found, Preview
+from connector.admin.explain import Explanation, Preview
 from connector.admin.status import BackfillStatus, Status
 from connector.daemon.app import App
 from connector.ingest.source import Shop
@@ -22,7 +22,8 @@ from connector.runtime.clock import Clock
 from connector.settings.models import Settings
 from connector.state import audit, documents
 from connector.state.audit import Hour
-from connector.state.outbox import acceptance, payloads
+from connector.state.outbox import acceptance, payloads, queries
+from connector.state.outbox.queries import Found
 from connector.web import masking
 
 FRESH_SECONDS = 2.0  # how old an overview may be that is shown again
@@ -87,7 +88,7 @@ def lately(connection: Connection, names: Sequence[str]) -> list[Found]:
     """The orders that something happened to last."""
     found = []
     for store, ref in audit.latest(connection, names, LATELY)[:SHOWN]:
-        found += explain.search(connection, [store], ref, 1)
+        found += queries.search(connection, [store], ref, 1)
     return found
 
 

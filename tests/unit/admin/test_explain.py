@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from connector.admin import explain
+from connector.state.outbox import queries
 from tests.state import MINUTE, NOW, State, open_state, version
 
 
@@ -17,7 +17,7 @@ def state(database_url: str) -> Iterator[State]:
 
 
 def found(state: State, wanted: str, stores: tuple[str, ...] = ("acme", "zeta")) -> list[tuple[str, str]]:
-    return [(one.store, one.ref) for one in state.do(explain.search, stores, wanted)]
+    return [(one.store, one.ref) for one in state.do(queries.search, stores, wanted)]
 
 
 def test_an_order_is_found_by_its_id_its_number_and_its_order_id(state: State) -> None:
@@ -31,7 +31,7 @@ def test_an_order_is_found_by_its_id_its_number_and_its_order_id(state: State) -
 def test_the_id_comes_before_the_number_of_another_order(state: State) -> None:
     state.accept(version("17", number="18", order_id=18), version("18", number="17", order_id=17))
     assert found(state, "17") == [("acme", "17"), ("acme", "18")]
-    assert state.do(explain.find, "acme", "17") == "17"
+    assert state.do(queries.find, "acme", "17") == "17"
 
 
 def test_only_the_stores_that_were_named_are_searched(state: State) -> None:
@@ -52,7 +52,7 @@ def test_orders_are_listed_by_what_became_of_them_and_by_a_note(state: State) ->
     state.accept(version("1", state="skipped", rule="no-contact", order_id=77), store="zeta")
 
     def listed(note: str = "", **like: str) -> list[str]:
-        return [one.ref for one in state.do(explain.listed, "acme", like, note)]
+        return [one.ref for one in state.do(queries.listed, "acme", like, note)]
 
     assert listed(state="skipped") == ["2", "1"]
     assert listed(state="skipped", rule="no-contact") == ["1"]

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from connector.admin import failures
 from connector.model.facts import Version
+from connector.state.outbox import failed_orders
 from tests.state import MINUTE, NOW, State, open_state, version
 
 
@@ -25,7 +25,7 @@ def test_failed_orders_are_grouped_by_store_and_reason_the_most_first(state: Sta
     state.accept(failed("1", "email: is required", 30), failed("2", "email: is required", 20), version("3"))
     state.accept(failed("4", "total: is negative"))
     state.accept(failed("11", "email: is required"), store="zeta")
-    groups = state.do(failures.groups, ["acme", "zeta"])
+    groups = state.do(failed_orders.groups, ["acme", "zeta"])
     assert [(one.store, one.reason, one.count) for one in groups] == [
         ("acme", "email: is required", 2),
         ("acme", "total: is negative", 1),
@@ -33,12 +33,12 @@ def test_failed_orders_are_grouped_by_store_and_reason_the_most_first(state: Sta
     ]
     assert (groups[0].oldest, groups[0].newest) == (NOW - 30 * MINUTE, NOW - 20 * MINUTE)
     assert groups[0].key == groups[2].key != groups[1].key
-    assert [one.store for one in state.do(failures.groups, ["zeta"])] == ["zeta"]
+    assert [one.store for one in state.do(failed_orders.groups, ["zeta"])] == ["zeta"]
 
 
 def test_failed_orders_are_listed_the_last_changed_first(state: State) -> None:
     state.accept(failed("1", "b", 30), failed("2", "b", 20), failed("3", "a", 40), version("4"))
-    assert [one.ref for one in state.do(failures.listed)] == ["3", "2", "1"]
-    assert [one.ref for one in state.do(failures.listed, "acme", "b")] == ["2", "1"]
-    assert [one.ref for one in state.do(failures.listed, "acme", "b", most=1)] == ["2"]
-    assert state.do(failures.listed, "zeta") == []
+    assert [one.ref for one in state.do(failed_orders.listed)] == ["3", "2", "1"]
+    assert [one.ref for one in state.do(failed_orders.listed, "acme", "b")] == ["2", "1"]
+    assert [one.ref for one in state.do(failed_orders.listed, "acme", "b", most=1)] == ["2"]
+    assert state.do(failed_orders.listed, "zeta") == []

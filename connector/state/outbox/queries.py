@@ -1,0 +1,172 @@
+"""What others ask of the outbox, each question a function: sums, lists, searches. They change nothing.
+
+Times are aware UTC. The states are written by ``acceptance``, ``claims`` and ``failures`` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, func, literal, select
+
+from connector.model.payload import MAX_ORDER_ID
+from connector.state.outbox.schema import OUTBOX
+from connector.state.stores import STORES
+
+
+class Found(msgspec.Struct, frozen=True):
+    """An order that was looked for; ``changed_at`` is the shop's change time."""
+
+    store: str
+    ref: str
+    number: str
+    order_id: int | None
+    state: str
+    lane: str
+    rule: str
+    changed_at: datetime
+
+
+class Backlog(msgspec.Struct, frozen=True):
+    """What of a store waits in one lane; ``oldest`` is since when the oldest is known as it is."""
+
+    store: str
+    lane: str
+    orders: int
+    oldest: datetime
+
+
+class Newest(msgspec.Struct, frozen=True):
+    """When the newest order was placed, and the newest that Privy has; how many messages were prevented."""
+
+    store: str
+    placed_at: datetime | None
+    told_placed_at: datetime | None
+    prevented: int
+
+
+_FOUND: list[Any] = [OUTBOX.c[name] for name in Found.__struct_fields__]
+
+
+def search(connection: Connection, names: Sequence[str], wanted: str, most: int = 50) -> list[Found]:
+    """Orders of these stores named by the platform's id, by their number or by their order_id at Privy.
+
+    In that order. A ``#`` before a number makes no difference.
+    """
+    bare = wanted.removeprefix("#")
+    if not bare:
+        return []
+    own = OUTBOX.c.store.in_(names)
+    ways = [own & (OUTBOX.c.ref == wanted), own & OUTBOX.c.number.in_((bare, f"#{bare}"))]
+    if bare.isascii() and bare.isdigit() and int(bare) <= MAX_ORDER_ID:
+        accounts = select(STORES.c.account).where(STORES.c.name.in_(names))
+        ways.append(OUTBOX.c.account.in_(accounts) & (OUTBOX.c.order_id == int(bare)))
+    found: dict[tuple[str, str], Found] = {}
+    for way in ways:  # one after the other, so that each uses its own index
+        for row in sorted(connection.execute(select(*_FOUND).where(way).limit(most))):
+            if row.store in names:
+                found.setdefault((row.store, row.ref), Found(*row))
+    return list(found.values())[:most]
+
+
+def find(connection: Connection, store: str, wanted: str) -> str | None:
+    """The ref of an order of one store, named as in ``search``."""
+    found = search(connection, [store], wanted, 1)
+    return found[0].ref if found else None
+
+
+def listed(
+    connection: Connection, store: str, like: Mapping[str, str], note: str = "", most: int = 100
+) -> list[Found]:
+    """A store's orders whose columns (state, lane, rule) are as in ``like``, the last changed first.
+
+    ``note`` is one that they must have.
+    """
+    query = select(*_FOUND).where(
+        OUTBOX.c.store == store, *(OUTBOX.c[name] == value for name, value in like.items())
+    )
+    if note:
+        query = query.where((literal(" ") + OUTBOX.c.notes + " ").contains(f" {note} ", autoescape=True))
+    query = query.order_by(OUTBOX.c.changed_at.desc(), OUTBOX.c.ref).limit(most)
+    return [Found(*row) for row in connection.execute(query)]
+
+
+def placed_since(connection: Connection, store: str, since: datetime) -> list[str]:
+    """The refs of a store's orders that were placed from ``since`` on."""
+    placed = select(OUTBOX.c.ref).where(OUTBOX.c.store == store, OUTBOX.c.placed_at >= since)
+    return list(connection.scalars(placed))
+
+
+def placed_times(connection: Connection, store: str, now: datetime, most: int) -> list[datetime]:
+    """When a store's newest orders were placed, newest first."""
+    newest = (
+        select(OUTBOX.c.placed_at)
+        .where(OUTBOX.c.store == store, OUTBOX.c.placed_at <= now)
+        .order_by(OUTBOX.c.placed_at.desc())
+        .limit(most)
+    )
+    return list(connection.scalars(newest))
+
+
+def skipped_of_newest(connection: Connection, store: str, rule: str, most: int) -> tuple[int, int]:
+    """How many of a store's newest orders that rule skips, and how many orders were looked at."""
+    newest = (
+        select(OUTBOX.c.rule)
+        .where(OUTBOX.c.store == store, OUTBOX.c.placed_at.is_not(None))
+        .order_by(OUTBOX.c.placed_at.desc())
+        .limit(most)
+        .subquery()
+    )
+    row = connection.execute(
+        select(func.count().filter(newest.c.rule == rule), func.count()).select_from(newest)
+    ).one()
+    return row[0], row[1]
+
+
+def backlog(connection: Connection, stores: Sequence[str]) -> list[Backlog]:
+    """What waits to be sent, by store and lane; none for a lane where nothing waits."""
+    rows = connection.execute(
+        select(OUTBOX.c.store, OUTBOX.c.lane, func.count(), func.min(OUTBOX.c.fetched_at))
+        .where(OUTBOX.c.store.in_(stores), OUTBOX.c.state == "waiting")
+        .group_by(OUTBOX.c.store, OUTBOX.c.lane)
+    )
+    return [Backlog(*row) for row in rows]
+
+
+def newest(connection: Connection, stores: Sequence[str]) -> list[Newest]:
+    """The newest orders of each of these stores that was ever seen."""
+    of_its_store = OUTBOX.c.store == STORES.c.name
+    placed = select(OUTBOX.c.placed_at).where(of_its_store).order_by(OUTBOX.c.placed_at.desc()).limit(1)
+    rows = connection.execute(
+        select(
+            STORES.c.name,
+            placed.where(OUTBOX.c.placed_at.is_not(None)).scalar_subquery(),
+            placed.where(OUTBOX.c.told_at.is_not(None), OUTBOX.c.placed_at.is_not(None)).scalar_subquery(),
+            STORES.c.prevented,
+        ).where(STORES.c.name.in_(stores))
+    )
+    return [Newest(*row) for row in rows]
+
+
+def notes(connection: Connection, store: str) -> dict[str, int]:
+    """How many of a store's orders carry each note."""
+    found: dict[str, int] = {}
+    for text, count in connection.execute(
+        select(OUTBOX.c.notes, func.count())
+        .where(OUTBOX.c.store == store, OUTBOX.c.notes != "")
+        .group_by(OUTBOX.c.notes)
+    ):
+        for note in text.split():
+            found[note] = found.get(note, 0) + count
+    return found
+
+
+def last_fetched(connection: Connection, store: str, refs: Sequence[str]) -> datetime | None:
+    """When the newest of these orders was fetched, of those that are known."""
+    found: datetime | None = connection.scalar(
+        select(func.max(OUTBOX.c.fetched_at)).where(OUTBOX.c.store == store, OUTBOX.c.ref.in_(refs))
+    )
+    return found
