@@ -71,6 +71,10 @@ async def _check(config: Path | None, offline: bool) -> list[Line]:
     async with App(loaded) as app:
         for sender in app.senders.values():
             lines += await _account(app, sender)
+        if app.db.elsewhere:
+            message = f"it is not where it belongs: {app.db.elsewhere}; nothing is sent until it is adopted"
+            message += " (connector adopt --database), which is right only if the other is not used any more"
+            lines.append(Line(level="error", subject="database", message=message))
         lines += _known(await app.db.run(status.collect, settings, app.clock))
         for found in await asyncio.gather(*(_shop(app, shop) for shop in app.shops.values())):
             lines += found

@@ -47,6 +47,11 @@ def with_app(config: Path | None, work: Callable[[App], Awaitable[T]]) -> T:
 
     async def inside() -> T:
         async with App(load(config)) as app:
+            if app.db.elsewhere:
+                _to_people(
+                    f"database: {app.db.path or app.settings.database} is not where it belongs: "
+                    f"{app.db.elsewhere}. From here nothing is sent; see: connector adopt --help"
+                )
             return await work(app)
 
     return asyncio.run(inside())

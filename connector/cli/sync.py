@@ -48,7 +48,9 @@ def sync(config: Path | None, names: tuple[str, ...], seconds: float, as_json: b
 
 async def _round(app: App, names: tuple[str, ...], seconds: float) -> status.Status:
     shops = [app.shop(name) for name in names] or list(app.shops.values())
-    with daemon_lock(app.db.engine, app.db.path):
+    with daemon_lock(app.db.engine, app.db.path) as lock:
+        app.db.must_be_home()
+        app.db.watch(lock.path)
         await app.recover()
         await asyncio.gather(*(poll(shop) for shop in shops if not shop.pushed))
         accounts = {shop.account for shop in shops}

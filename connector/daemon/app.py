@@ -198,7 +198,7 @@ class App:
                 key: store.integration_token.get_secret_value() if store.integration_token else None
                 for key, store in own.items()
             },
-            verified=lambda key: self.shops[key].verified,
+            verified=lambda key: not self.db.elsewhere and self.shops[key].verified,
             db=self.db,
             clock=self.clock,
         )

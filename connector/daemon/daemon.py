@@ -13,13 +13,14 @@ import structlog
 
 from connector.daemon.app import App
 from connector.daemon.scheduler import Timetable
-from connector.model.errors import ConnectorError
+from connector.model.errors import ConnectorError, Displaced
 from connector.runtime import log as logs
 from connector.settings.loader import Loaded
-from connector.state.daemon_lock import daemon_lock
+from connector.state.daemon_lock import DaemonLock, daemon_lock
 
 log = structlog.get_logger()
 
+LOOK_AFTER = 1.0  # seconds between two looks whether database and lock are where they were
 STOP_SECONDS = 8.0  # what is in flight gets this long; the whole stop stays under ten seconds
 
 
@@ -55,6 +56,7 @@ class Daemon:
         self.stop = asyncio.Event()
         self.started = asyncio.Event()
         self._reload = asyncio.Event()
+        self._lost: Displaced | None = None
 
     @contextmanager
     def listening_to_signals(self) -> Iterator[None]:
@@ -73,11 +75,13 @@ class Daemon:
                 signal.signal(number, signal.SIG_IGN)
 
     async def run(self) -> None:
-        """Work until stopped. Raises ConfigError, StateError and UsageError when it cannot start."""
+        """Work until stopped. Raises ConfigError, StateError and UsageError when it cannot start, and
+        Displaced when the database or the lock was taken from under it."""
         app = App(self._loaded)
         async with AsyncExitStack() as owned:
             try:
-                owned.enter_context(daemon_lock(app.db.engine, app.db.path))
+                lock = owned.enter_context(daemon_lock(app.db.engine, app.db.path))
+                app.db.must_be_home()
                 await app.prepare()
                 front = await owned.enter_async_context(self._front(app)) if self._front else None
             except ConnectorError:
@@ -86,11 +90,27 @@ class Daemon:
             owned.callback(log.info, "daemon.stopped")
             current: App | None = app
             while current is not None:
-                current = await self._serve(current, front)
+                current = await self._serve(current, front, lock)
+        if self._lost is not None:
+            raise self._lost
 
-    async def _serve(self, app: App, front: Front | None) -> App | None:
+    async def _look_after(self, app: App, lock: DaemonLock) -> None:
+        """End when database or lock are not where they were: whatever is taken from then on would be lost."""
+        try:
+            while True:
+                await asyncio.sleep(LOOK_AFTER)
+                app.db.verify()
+                await asyncio.to_thread(lock.verify)
+        except Displaced as lost:
+            log.error("database.displaced", error=str(lost))
+            self._lost = lost
+            self.stop.set()
+
+    async def _serve(self, app: App, front: Front | None, lock: DaemonLock) -> App | None:
         """Run one App; returns the next one after a reload."""
         async with app:
+            app.db.watch(lock.path)
+            looking = asyncio.create_task(self._look_after(app, lock))
             await app.recover()
             timetable = Timetable(app)
             timetable.start()
@@ -112,6 +132,7 @@ class Daemon:
                 front.use(following)
             closing = [front.close()] if front is not None and following is None else []
             await asyncio.gather(timetable.stop(STOP_SECONDS), *closing)
+            looking.cancel()
         return following
 
     async def _reloaded(self, current: App) -> App | None:

@@ -46,6 +46,10 @@ class StateError(ConnectorError):
     """The database cannot be used: newer than this program, locked by a daemon, damaged, full."""
 
 
+class Displaced(StateError):
+    """The database's file, its log or the daemon's lock was moved, replaced or deleted under the program."""
+
+
 class AuthError(ConnectorError):
     """The other side refuses the credentials. The store or account rests until a person acts."""
 

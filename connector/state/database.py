@@ -36,10 +36,12 @@ from sqlalchemy.pool import StaticPool
 from sqlmodel import SQLModel
 
 from connector.model.errors import StateError
-from connector.state.daemon_lock import daemon_pid
-from connector.state.file_systems import refuse_network_file_system
+from connector.state import anchors, database_file, place
+from connector.state.anchors import Anchor
+from connector.state.daemon_lock import daemon_pid, lock_path
+from connector.state.database_file import DatabaseFile
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 BUSY_SECONDS = 5  # that a transaction waits for one of another process; so a stop takes no longer
 
 OUR_FAULTS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
@@ -97,19 +99,25 @@ def table_of(model: type[SQLModel]) -> Table:
 class Database:
     """One open database. ``url`` as in the configuration: ``sqlite:///file`` or ``postgresql://…``.
 
-    Opening migrates an older schema and raises StateError for a newer one, for a file on a network
-    file system and for one that cannot be opened.
+    Opening migrates an older schema, and takes no lock to find out that it is the newest. Raises StateError
+    for a newer schema, for a file on a network file system or with several names, and for one that cannot be
+    opened. ``elsewhere`` says why the database does not belong here (see ``place``); empty when it does.
     """
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.path: Path | None = None
+        self.elsewhere = ""
+        self._anchor: Anchor | None = None
+        self._file: DatabaseFile | None = None
         if self.is_sqlite:
             if not parsed.database or parsed.database == ":memory:":
                 raise StateError("database: sqlite needs a file, such as sqlite:///connector.db")
             self.path = Path(parsed.database).absolute()
-            refuse_network_file_system(self.path)
+            database_file.prepare(self.path)
+            with suppress(OSError):  # told in words when SQLite cannot open it either
+                self._anchor = anchors.take(self.path)
             self.engine = _sqlite_engine(self.path)
         else:
             self.engine = create_engine(
@@ -125,13 +133,60 @@ class Database:
             ThreadPoolExecutor(1, thread_name_prefix="reader") if self.is_sqlite else self._threads
         )
         try:
-            self._threads.submit(_migrate, self.engine, self.path).result()
+            self._threads.submit(self._open).result()
         except DBAPIError as error:
             self.close()
             raise StateError(_told(parsed.render_as_string(hide_password=True), error)) from None
-        except StateError:
+        except BaseException:
             self.close()
             raise
+
+    def _open(self) -> None:
+        """Migrate, find out whether this is the database's place, and look after the file."""
+        _migrate(self._readers, self.engine, self.path)
+        with self._readers.begin() as connection:
+            was = place.recorded(connection)
+            here = self._place(connection)
+        if was is None:
+            with self.engine.begin() as connection:
+                place.record(connection, here)
+        else:
+            self.elsewhere = place.elsewhere(was, here)
+        if self.path is not None:
+            self._file = DatabaseFile(self.path)
+            self._file.watch_companions()
+            for file in self._file.all_files(lock_path(self.path)):
+                database_file.protect(file)
+
+    def _place(self, connection: Connection) -> place.Place:
+        if self.path is None:
+            return place.of_server(connection)
+        assert self._anchor is not None  # SQLite could open it
+        return place.of_file(self.path, self._anchor)
+
+    def must_be_home(self) -> None:
+        """For whatever sends: raise StateError where the database is a copy, or was carried elsewhere."""
+        if self.elsewhere:
+            raise StateError(
+                f"database: {self.path or 'this one'} is not where it belongs: {self.elsewhere}. From here "
+                "nothing is sent, because each order that waits would leave twice. If the other one is not "
+                "used any more: connector adopt --database"
+            )
+
+    async def adopt(self) -> None:
+        """From now on the database belongs where it was opened."""
+        await self.run(lambda connection: place.record(connection, self._place(connection)))
+        self.elsewhere = ""
+
+    def watch(self, file: Path | None) -> None:
+        """A file that must stay in its place as the database does: the daemon's lock, if it is a file."""
+        if self._file is not None and file is not None:
+            self._file.watch(file)
+
+    def verify(self) -> None:
+        """Raise Displaced when the file, its log or what else is watched is not in its place any more."""
+        if self._file is not None:
+            self._file.verify()
 
     async def run(
         self, work: Callable[Concatenate[Connection, P], R], /, *args: P.args, **kwargs: P.kwargs
@@ -148,11 +203,31 @@ class Database:
     ) -> R:
         """Run ``work`` as ``run`` does, for views: it only reads, and however long it takes, no unit of work
         waits for it. On SQLite that is a connection of its own, which sees one moment and cannot write."""
-        return await self._inside(self._reading, lambda: _transaction(self._readers, work, *args, **kwargs))
+        return await self._inside(
+            self._reading, lambda: self._transaction(self._readers, work, *args, **kwargs)
+        )
 
     def work(self, work: Callable[Concatenate[Connection, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """The same, blocking, in the calling thread: for commands without an event loop."""
-        return _transaction(self.engine, work, *args, **kwargs)
+        return self._transaction(self.engine, work, *args, **kwargs)
+
+    def _transaction(
+        self,
+        engine: Engine,
+        work: Callable[Concatenate[Connection, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        try:
+            with engine.begin() as connection:
+                done = work(connection, *args, **kwargs)
+                self.verify()  # before it is committed: what goes into a file that was moved away is lost
+                return done
+        except OUR_FAULTS:
+            raise
+        except DBAPIError as error:
+            self.verify()  # SQLite itself notices some of that, in words that lead nowhere
+            raise StateError(_told("the database", error)) from None
 
     async def _inside(self, threads: ThreadPoolExecutor, work: Callable[[], R]) -> R:
         if self._closed:  # by a reload, while somebody still held it
@@ -172,18 +247,9 @@ class Database:
         Raises StateError when another process reads all the while.
         """
 
-        def inside() -> bool:
-            connection = self.engine.raw_connection()
-            cursor = connection.cursor()
-            try:
-                cursor.execute("PRAGMA busy_timeout=1000")  # the one thread must not wait as long as a writer
-                busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-            finally:
-                cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
-                connection.close()
-            return bool(busy)
-
-        if self.is_sqlite and await asyncio.get_running_loop().run_in_executor(self._threads, inside):
+        if self.is_sqlite and not await asyncio.get_running_loop().run_in_executor(
+            self._threads, _empty_log, self.engine
+        ):
             raise StateError(
                 "the database is read by another process; what was purged is gone, its log is not yet"
             )
@@ -199,6 +265,9 @@ class Database:
             threads.shutdown(wait=True)
         self._readers.dispose()
         self.engine.dispose()
+        if self._anchor is not None:
+            anchors.release(self._anchor)
+            self._anchor = None
 
 
 def _seen(future: asyncio.Future[Any]) -> None:
@@ -207,22 +276,7 @@ def _seen(future: asyncio.Future[Any]) -> None:
         future.exception()
 
 
-def _transaction(
-    engine: Engine, work: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
-) -> R:
-    try:
-        with engine.begin() as connection:
-            return work(connection, *args, **kwargs)
-    except OUR_FAULTS:
-        raise
-    except DBAPIError as error:
-        raise StateError(_told("the database", error)) from None
-
-
 def _sqlite_engine(path: Path, *, reading: bool = False) -> Engine:
-    if path.parent.is_dir() and not path.exists():
-        with suppress(OSError):  # the same fault is told in words when the database is opened
-            path.touch(mode=0o600)  # it holds buyers' data; its log and index take the same rights
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
@@ -254,10 +308,23 @@ def _sqlite_engine(path: Path, *, reading: bool = False) -> Engine:
     return engine
 
 
-def _migrate(engine: Engine, path: Path | None) -> None:
+def _empty_log(engine: Engine) -> bool:
+    """Bring the write-ahead log into the database and cut it to nothing; false when another process reads."""
+    connection = engine.raw_connection()
+    cursor = connection.cursor()
+    try:
+        cursor.execute("PRAGMA busy_timeout=1000")  # the one thread must not wait as long as a writer
+        busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+        connection.close()
+    return not busy
+
+
+def _migrate(readers: Engine, engine: Engine, path: Path | None) -> None:
     if path is not None and not path.parent.is_dir():
         raise StateError(f"database: the folder {path.parent} does not exist; create it first")
-    with engine.connect() as connection:
+    with readers.connect() as connection:
         tables = inspect(connection).get_table_names()
         found = None
         if "alembic_version" in tables:
@@ -285,6 +352,8 @@ def _migrate(engine: Engine, path: Path | None) -> None:
     from connector.state.migrations import upgrade
 
     upgrade(engine)
+    if path is not None:  # a migration that rewrites a table leaves as much in the log
+        _empty_log(engine)
 
 
 def _told(what: str, error: DBAPIError) -> str:

@@ -27,8 +27,23 @@ def file_system(path: Path) -> str:
     The kernel is asked for the mount of the opened path, so links, bind mounts and mounts over one another
     are as they are. (proc(5): ``mnt_id`` in fdinfo is the first field of a line in mountinfo.)
     """
+    mount, mounts = _mount(path)
+    line = mount and re.search(rf"^{mount} .* - (\S+) ", mounts, re.MULTILINE)
+    return line[1] if line else ""
+
+
+def mounted_alone(path: Path) -> bool:
+    """Whether this file is a mount of its own: its folder is on another one. False where nothing tells."""
+    if not path.is_file():
+        return False
+    (own, _), (folder, _) = _mount(path), _mount(path.parent)
+    return bool(own and folder and own != folder)
+
+
+def _mount(path: Path) -> tuple[str, str]:
+    """The number of the opened path's mount, and the kernel's table of mounts."""
     if sys.platform != "linux":
-        return ""
+        return "", ""
     try:
         descriptor = os.open(path, os.O_PATH)
         try:
@@ -37,10 +52,9 @@ def file_system(path: Path) -> str:
             os.close(descriptor)
         mounts = Path("/proc/self/mountinfo").read_text()
     except OSError:
-        return ""
+        return "", ""
     mount = re.search(r"^mnt_id:\s*(\d+)$", opened, re.MULTILINE)
-    line = mount and re.search(rf"^{mount[1]} .* - (\S+) ", mounts, re.MULTILINE)
-    return line[1] if line else ""
+    return (mount[1], mounts) if mount else ("", "")
 
 
 def is_network(kind: str) -> bool:

@@ -24,7 +24,9 @@ from connector.state import (
     cursors,
     documents,
     ended_sessions,
+    forgotten,
     inbox,
+    properties,
     quota,
     stores,
 )
@@ -39,6 +41,8 @@ MODELS = (
     payloads,
     cursors,
     documents,
+    forgotten,
+    properties,
     audit,
     ended_sessions,
     inbox,
