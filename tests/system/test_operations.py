@@ -120,6 +120,10 @@ async def test_a_copy_of_the_database_that_is_put_back_tells_privy_nothing_older
         for file in tmp_path.glob("connector.db*"):
             file.unlink()
         shutil.copy(copy, tmp_path / "connector.db")
+        refused = await fire.program("sync")
+        assert (refused.code, "connector adopt --database" in refused.stderr) == (1, True)
+        assert "is not where it belongs" in (await fire.program("status")).stderr
+        await fire.program.good("adopt", "--database")
         assert await fire.settled() == []
 
 
