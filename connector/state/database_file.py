@@ -51,14 +51,14 @@ def protect(path: Path) -> None:
         found = path.stat()
     except OSError:
         return
-    open_to = stat.S_IMODE(found.st_mode) & 0o077
-    if not stat.S_ISREG(found.st_mode) or not open_to:
+    if not stat.S_ISREG(found.st_mode) or not found.st_mode & 0o077:
         return
-    rights = f"{stat.S_IMODE(found.st_mode):04o}"
+    mode = stat.S_IMODE(found.st_mode)
+    rights, closed = f"{mode:04o}", mode & 0o700  # nothing is added: what is read-only is meant to be
     if found.st_uid == os.geteuid():
         with suppress(OSError):
-            path.chmod(0o600)
-            log.warning("database.was_open_to_others", file=str(path), rights=rights, now="0600")
+            path.chmod(closed)
+            log.warning("database.was_open_to_others", file=str(path), rights=rights, now=f"{closed:04o}")
             return
     log.warning("database.is_open_to_others", file=str(path), rights=rights, todo=f"chmod 600 {path}")
 
