@@ -99,7 +99,13 @@ def daemon_pid(database: Path) -> int | None:
 def _inode_lock(database: Path) -> Iterator[None]:
     anchor = anchors.take(database)
     try:
-        own = os.open(database, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            own = os.open(database, os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            raise StateError(
+                f"database: {database}: {error.strerror}; it is read-only; give the user that runs the "
+                "connector write access"
+            ) from None
         anchor.keep(own)
         for _ in range(LOOKS):
             try:
