@@ -16,7 +16,7 @@ import msgspec
 
 from adapters.oscar.configuration import Credentials
 from connector.model.errors import AuthError, Unavailable
-from connector.runtime import exact_json
+from connector.runtime import exact_json, foreign_json
 from connector.runtime.http import Http, Reply, refusal
 
 ORDERS = "admin/orders/"
@@ -164,7 +164,7 @@ def ids_of(link: Any) -> list[str]:
 def _says_gone(reply: Reply) -> bool:
     """Django REST framework says so in JSON; a web server's page for 404 says nothing about an order."""
     try:
-        value = exact_json.decode(reply.body)
+        value = foreign_json.decode(reply.body, mend_bytes=True)
     except exact_json.NotJSON:
         return False
     return isinstance(value, dict) and "detail" in value

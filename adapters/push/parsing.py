@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -25,7 +24,7 @@ from connector.model.order import (
     TaxLine,
 )
 from connector.sdk import timestamps
-from connector.sdk.amounts import amount, decimals
+from connector.sdk.amounts import amount, decimals, whole
 from connector.sdk.contract import StrictModel
 from connector.sdk.expressions import Expression, ExpressionError
 from connector.sdk.timestamps import EPOCH
@@ -36,9 +35,7 @@ MOST_ROWS = 5000  # line items of one order
 FINANCIAL: Mapping[str, FinancialStatus] = {word.value: word for word in FinancialStatus}
 FULFILLMENT: Mapping[str, FulfillmentStatus] = {word.value: word for word in FulfillmentStatus}
 
-_DIGITS = re.compile(r"-?\d{1,19}", re.ASCII)
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
-_LARGEST_COUNT = 10**9
 _LARGEST_NUMBER = 10**40
 
 
@@ -146,7 +143,7 @@ class Parser:
     def _version(self, body: dict[str, Any]) -> datetime | None:
         """What the document says, or None where arrival counts."""
         if self._by_counter:
-            count = _whole(self._found("version", body)) or 0
+            count = whole(self._found("version", body)) or 0
             if not 0 < count <= LARGEST_VERSION:
                 raise BadOrder(
                     "version", f"options.version ({self._places['version'].text}) finds no counter"
@@ -178,7 +175,7 @@ class Parser:
         for at, (sku, quantity, price, name, product_id, variant_id) in self._rows(
             "line_items", body, self._lines
         ):
-            count = _whole(quantity)
+            count = whole(quantity)
             if count is None:
                 raise BadOrder(f"{at}.quantity", "is no whole number")
             yield LineItem(
@@ -274,14 +271,6 @@ def _text(field: str, value: Any) -> str:
 
 def _clean(text: str) -> str:
     return "".join(character for character in text if character.isprintable()).strip()[:LONGEST_ID]
-
-
-def _whole(value: Any) -> int | None:
-    if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
-        return int(value)
-    if isinstance(value, Decimal) and abs(value) < _LARGEST_COUNT and value == int(value):
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _amount(field: str, value: Any, digits: int) -> Decimal | None:

@@ -3,6 +3,8 @@
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: the headers
 ``webhook-id``, ``webhook-timestamp`` (unix seconds) and ``webhook-signature``, a list of ``v1,BASE64`` parted
 by spaces; signed is ``id.timestamp.body`` with HMAC-SHA256; a secret is ``whsec_`` and the key in base64.
+The names that Svix gave them first (``svix-id`` and so on) count as well; its senders still use them
+(https://docs.svix.com/receiving/verifying-payloads/how-manual, November 2026).
 """
 
 from __future__ import annotations
@@ -20,27 +22,34 @@ from connector.sdk.contract import WebhookRequest
 
 TOLERANCE = 300.0  # seconds between the two clocks; the specification's own implementations use five minutes
 PREFIX = "whsec_"
+FAMILIES = ("webhook", "svix")
 SEVERAL = 10  # signatures are looked at; a sender that rotates sends two
 
 
 def authenticate(
     request: WebhookRequest, tokens: Sequence[str], secrets: Sequence[str], now: datetime
 ) -> None:
-    """Raises Forged unless the push carries one of the tokens or is signed with one of the secrets."""
+    """Raises Forged unless the push carries one of the tokens or is signed with one of the secrets.
+
+    All of a signature's headers come by one of the two families of names; they are not mixed.
+    """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and _holds(token.strip(), tokens):
         return
-    if "webhook-signature" not in request.headers:
+    family = next((one for one in FAMILIES if f"{one}-signature" in request.headers), None)
+    if family is None:
         raise Forged("the push has neither a bearer token of this store nor a signature (webhook-signature)")
-    stamp = request.headers.get("webhook-timestamp", "")
+    id = request.headers.get(f"{family}-id", "")
+    if not id:
+        raise Forged(f"the push is signed, but has no {family}-id, so that it is no Standard Webhook")
+    stamp = request.headers.get(f"{family}-timestamp", "")
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12):
-        raise Forged("the push is signed, but webhook-timestamp is no time in unix seconds")
+        raise Forged(f"the push is signed, but {family}-timestamp is no time in unix seconds")
     if abs(now.timestamp() - int(stamp)) > TOLERANCE:
         raise Forged("the push was signed more than five minutes ago, or one of the two clocks is wrong")
-    name = request.headers.get("webhook-id", "").encode("utf-8", "surrogateescape")
-    signed = b".".join((name, stamp.encode(), request.body))
+    signed = b".".join((id.encode("utf-8", "surrogateescape"), stamp.encode(), request.body))
     wanted = [b64encode(new_hmac(key, signed, sha256).digest()).decode() for key in _keys(secrets)]
-    given = request.headers["webhook-signature"].split()[:SEVERAL]
+    given = request.headers[f"{family}-signature"].split()[:SEVERAL]
     if not any(_holds(one.removeprefix("v1,"), wanted) for one in given if one.startswith("v1,")):
         raise Forged("the push is not signed with this store's webhook_secret")
 

@@ -20,7 +20,7 @@ import msgspec
 from adapters.shopify.documents import document
 from connector.model.errors import Unavailable
 from connector.model.order import Document
-from connector.runtime import exact_json
+from connector.runtime import foreign_json
 
 _BATCH = 2000  # rows of the index that are written at once
 _TABLES = """
@@ -68,7 +68,7 @@ class Report:
             for line in self.file:
                 size = len(line)
                 if size > 1:
-                    row = _line.decode(line)
+                    row = _row(line)
                     if row.parent is None:
                         parents.append((self.orders, _number(row.id), place, size))
                         self.orders += 1
@@ -100,7 +100,8 @@ class Report:
                 yield line
 
     def _read(self, place: int, size: int) -> dict[str, Any]:
-        row: dict[str, Any] = exact_json.decode(os.pread(self.file.fileno(), size, place))
+        line = os.pread(self.file.fileno(), size, place)
+        row: dict[str, Any] = foreign_json.decode(line, mend_bytes=True)
         return row
 
     def _write(self, parents: list[Any], children: list[Any]) -> None:
@@ -116,6 +117,13 @@ class Report:
 def _close(file: BinaryIO, index: sqlite3.Connection) -> None:
     index.close()
     file.close()
+
+
+def _row(line: bytes) -> _Line:
+    try:
+        return _line.decode(line)
+    except msgspec.DecodeError:  # a value somewhere in it that is no JSON costs its order, not the report
+        return msgspec.convert(foreign_json.decode(line, mend_bytes=True), _Line)
 
 
 def _number(gid: str) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connector.model.errors import Forged
-from connector.runtime import exact_json
+from connector.runtime import exact_json, foreign_json
 from connector.sdk.contract import Erasure, Notice, WebhookRequest, signed
 
 TOPICS = (
@@ -45,7 +45,7 @@ def notice(request: WebhookRequest, secrets: Sequence[str], domain: str) -> Noti
         raise Forged("the webhook is signed neither with credentials.client_secret nor with webhook_secret")
     topic = request.headers.get("x-shopify-topic", "").lower()
     try:
-        value: Any = exact_json.decode(request.body)
+        value: Any = foreign_json.decode(request.body, mend_bytes=True)
     except exact_json.NotJSON:
         value = None
     body: Body = value if isinstance(value, dict) else {}

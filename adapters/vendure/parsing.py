@@ -11,7 +11,7 @@ from adapters.vendure import statuses
 from adapters.vendure.body import Body, Customer, Line, Place
 from connector.model.errors import BadOrder
 from connector.model.order import Address, Discount, Document, LineItem, Order, Phone, TaxLine
-from connector.sdk.amounts import currency
+from connector.sdk.amounts import amount, currency
 from connector.sdk.fields import moment_of, shaped
 
 ORIGINS: Mapping[str, str] = {
@@ -120,9 +120,7 @@ def _taxes(body: Body, sold: int) -> tuple[TaxLine, ...]:
         net = Decimal(line.sold * line.unit_price)
         listed += net
         for rate in line.tax_lines:
-            if not rate.tax_rate.is_finite():
-                raise BadOrder("lines[].taxLines[].taxRate", "is not a rate")
-            tax = net * rate.tax_rate / 100
+            tax = net * amount(rate.tax_rate, "lines[].taxLines[].taxRate") / 100
             listed += tax
             taxes[rate.description] = taxes.get(rate.description, Decimal(0)) + tax
     for shipping in body.shipping_lines:

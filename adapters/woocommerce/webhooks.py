@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from connector.model.errors import Forged
-from connector.runtime import exact_json
+from connector.runtime import exact_json, foreign_json
 from connector.sdk.contract import Notice, WebhookRequest, signed
 
 _PING = re.compile(rb"webhook_id=\d+")
@@ -38,7 +38,7 @@ def notice(request: WebhookRequest, secrets: Sequence[str]) -> Notice:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        value: Any = exact_json.decode(body)
+        value: Any = foreign_json.decode(body, mend_bytes=True)
     except exact_json.NotJSON:
         return {}
     return value if isinstance(value, dict) else {}

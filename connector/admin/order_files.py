@@ -20,7 +20,7 @@ from typing import Any, cast
 import msgspec
 
 from connector.model.errors import UsageError
-from connector.runtime import exact_json
+from connector.runtime import exact_json, foreign_json
 
 LONGEST_LINE = 4 * 1024 * 1024
 MOST_ROWS = 5000  # of one order
@@ -182,9 +182,9 @@ class _Rows:
 
 def _document(number: int, line: bytes) -> Entry:
     try:
-        body = exact_json.decode(line)
-    except exact_json.NotJSON:
-        return Entry(number, None, "is not JSON; a file of JSON Lines has one order on each line")
+        body = foreign_json.decode(line)
+    except exact_json.NotJSON as error:
+        return Entry(number, None, f"{error}; a file of JSON Lines has one order on each line")
     if not isinstance(body, dict):
         return Entry(number, None, "is no JSON object; a file of JSON Lines has one order on each line")
     return Entry(number, body)

@@ -48,7 +48,7 @@ class Arrivals(msgspec.Struct, frozen=True):
     taken: acceptance.Accepted
 
 
-Arriving = GroupCommit[Sequence[dict[str, Any]], Sequence[Arrival]]
+Arriving = GroupCommit[Sequence[Any], Sequence[Arrival]]
 
 
 class Reception:
@@ -57,7 +57,7 @@ class Reception:
     def __init__(self) -> None:
         self._arriving: dict[str, tuple[Shop, Arriving]] = {}
 
-    async def arrive(self, shop: Shop, bodies: Sequence[dict[str, Any]]) -> Sequence[Arrival]:
+    async def arrive(self, shop: Shop, bodies: Sequence[Any]) -> Sequence[Arrival]:
         """What became of the documents, once all of them are safe. Raises StateError."""
         known, arriving = self._arriving.get(shop.name, (None, None))
         if known is not shop or arriving is None:  # the first, or after a reload
@@ -71,9 +71,7 @@ class Reception:
         return await arriving.add(bodies, len(bodies))
 
 
-async def _take_together(
-    shop: Shop, pushes: Sequence[Sequence[dict[str, Any]]]
-) -> Sequence[Sequence[Arrival]]:
+async def _take_together(shop: Shop, pushes: Sequence[Sequence[Any]]) -> Sequence[Sequence[Arrival]]:
     """In one transaction; what became of each push's documents."""
     async with shop.lock:
         bodies = [body for push in pushes for body in push]
@@ -86,7 +84,7 @@ async def _take_together(
 def take_in(
     connection: Connection,
     shop: Shop,
-    bodies: Sequence[dict[str, Any]],
+    bodies: Sequence[Any],
     feed: str,
     as_of: datetime | None = None,
 ) -> Arrivals:
@@ -125,11 +123,13 @@ def pushed_adapter(shop: Shop) -> PushedAdapter[Any, Any]:
 
 
 def _documents(
-    adapter: PushedAdapter[Any, Any], bodies: Sequence[dict[str, Any]], arrived_at: datetime
+    adapter: PushedAdapter[Any, Any], bodies: Sequence[Any], arrived_at: datetime
 ) -> list[Document | BadOrder]:
     found: list[Document | BadOrder] = []
     for index, body in enumerate(bodies):
         try:
+            if not isinstance(body, dict):
+                raise BadOrder("order", "is no JSON object")
             found.append(adapter.document(body, arrived_at + index * MOMENT))
         except BadOrder as error:
             found.append(error)

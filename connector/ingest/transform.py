@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import DecimalException
 from typing import Any
 
 import msgspec
@@ -77,6 +78,9 @@ def judge(
         mapped = bench.mapper.map(order, document.body, told=known.told)
     except BadOrder as error:
         return msgspec.structs.replace(version, reason=str(error))
+    except DecimalException:
+        reason = "a number in the document is beyond what can be reckoned with"
+        return msgspec.structs.replace(version, reason=reason)
     except Exception as error:
         # A fault of ours must cost one order, not the page; the traceback holds no order data.
         fault, at = type(error).__name__, faults.frames(error)

@@ -186,7 +186,12 @@ def _moment(field: str, value: Any) -> datetime:
 
 
 def _count(field: str, value: Any) -> int:
-    if isinstance(value, Decimal) and value.is_finite() and abs(value) < _LARGEST and value == int(value):
+    if (
+        isinstance(value, Decimal)
+        and value.is_finite()
+        and -_LARGEST < value < _LARGEST
+        and value == int(value)
+    ):
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value

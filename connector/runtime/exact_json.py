@@ -54,6 +54,15 @@ def bounded(text: bytes | str, value: Any) -> None:
     raise NotJSON(f"JSON that nests deeper than {MOST_DEPTH} levels")
 
 
+def shallow(value: Any, levels: int = MOST_DEPTH) -> Any:
+    """A copy without what lies deeper than ``levels``, for what cannot be written where the stack is full."""
+    if not isinstance(value, dict | list) or not levels:
+        return None if isinstance(value, dict | list) else value
+    if isinstance(value, list):
+        return [shallow(item, levels - 1) for item in value]
+    return {key: shallow(item, levels - 1) for key, item in value.items()}
+
+
 def _inside(value: Any) -> list[Any]:
     """The lists and objects directly in a value."""
     if isinstance(value, dict):

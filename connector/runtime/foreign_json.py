@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from connector.runtime import exact_json
+from connector.runtime import exact_json, mending
 from connector.runtime.exact_json import NotJSON
 
 LARGE = 256 * 1024  # bytes; reading so much takes some milliseconds
@@ -21,6 +21,30 @@ _LINE_START = re.compile(rb"^[\[{]", re.MULTILINE)
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
 
 
+def decode(body: bytes, *, mend_bytes: bool = False) -> Any:
+    """What others wrote, as Python values. Raises NotJSON; it says in a clause what the text is instead.
+
+    Besides JSON it takes byte order marks, halves of surrogate pairs (U+FFFD then), control characters and
+    unknown escapes in text, and as *text* whatever is no number though it stands where one should: ``NaN``,
+    ``-Infinity``, ``.5``, ``007``, thousands of digits. What is nested too deeply becomes a short text.
+
+    ``mend_bytes`` is for a sender that nobody can ask to mend it: bytes that are not UTF-8 become U+FFFD.
+    Without it they are refused, with the encoding that it looks like.
+    """
+    try:
+        return exact_json.decode(body)
+    except NotJSON:
+        text = mending.mended(body, mend_bytes=mend_bytes)
+    try:
+        return exact_json.decode(text)
+    except NotJSON as error:
+        upper = mending.shallow(text)
+        if upper == text:
+            said = str(error).removeprefix("JSON is malformed: ").partition(" (byte")[0]
+            raise NotJSON(f"is not JSON ({said})") from None
+    return exact_json.decode(upper)
+
+
 def amid_text(body: bytes, *, after: bool = False) -> Any:
     """The JSON of a body that begins with text, such as the warnings that PHP prints; with ``after`` also of
     one that ends with text, such as a cache's comment.
@@ -28,6 +52,23 @@ def amid_text(body: bytes, *, after: bool = False) -> Any:
     A warning can hold brackets itself, so besides the first bracket some lines that begin with one are
     tried: the first and the last few, for what comes between is a warning's too. Raises NotJSON.
     """
+    if len(body) > LARGE:
+        return _exactly_amid_text(body, after)  # where it fails a smaller page is asked for
+    try:
+        return _exactly_amid_text(body, False)
+    except NotJSON:
+        starts = (0, *_starts(body))
+    last = 1 + max(body.rfind(b"]"), body.rfind(b"}"))
+    for end in (len(body), last) if after else (len(body),):
+        for start in starts:
+            try:
+                return decode(body[start:end], mend_bytes=True)
+            except NotJSON:
+                continue
+    return _exactly_amid_text(body, after)
+
+
+def _exactly_amid_text(body: bytes, after: bool) -> Any:
     try:
         return exact_json.decode(body)
     except NotJSON as error:

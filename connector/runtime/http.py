@@ -8,11 +8,12 @@ but where the configuration says.
 from __future__ import annotations
 
 import asyncio
+import codecs
 import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from copy import copy
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -181,12 +182,14 @@ class Http:
 
 async def _parsed(body: bytes) -> Any:
     """A large body's JSON, read in a thread; UNSET when it is none."""
-    if body[:64].lstrip()[:1] not in (b"{", b"["):
+    if body[:64].removeprefix(codecs.BOM_UTF8).lstrip()[:1] not in (b"{", b"["):
         return msgspec.UNSET
-    try:
-        return await asyncio.to_thread(foreign_json.in_parts, body)
-    except exact_json.NotJSON:
-        return msgspec.UNSET
+    for read in (foreign_json.in_parts, partial(foreign_json.decode, mend_bytes=True)):
+        try:
+            return await asyncio.to_thread(read, body)
+        except exact_json.NotJSON:
+            continue
+    return msgspec.UNSET
 
 
 def _admitted(response: httpx.Response, proxy: Proxy | None) -> None:

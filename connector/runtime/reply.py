@@ -14,7 +14,7 @@ import httpx
 import msgspec
 
 from connector.model.errors import AuthError, Unavailable
-from connector.runtime import exact_json, foreign_json
+from connector.runtime import exact_json, foreign_json, mending
 
 MAX_RETRY_AFTER = 24 * 3600.0
 SHOP_RETRY_AFTER = 60.0  # maintenance pages ask for ten minutes, always, and last seconds
@@ -35,7 +35,9 @@ class Reply(msgspec.Struct, frozen=True):
     proxy: str = ""
 
     def json(self, *, amid_text: bool = False, text_after: bool = False) -> Any:
-        """The body as exact JSON; with ``amid_text`` also after text, with ``text_after`` before it too.
+        """The body as exact JSON, read as ``foreign_json.decode`` does.
+
+        With ``amid_text`` also after text, with ``text_after`` before it too.
 
         Raises Unavailable when it is none (an HTML page, a cut-off body).
         """
@@ -44,7 +46,9 @@ class Reply(msgspec.Struct, frozen=True):
         try:
             if amid_text:
                 return foreign_json.amid_text(self.body, after=text_after)
-            return exact_json.decode(self.body)
+            if len(self.body) > foreign_json.LARGE:  # it was mended ahead, if it could be
+                return exact_json.decode(self.body)
+            return foreign_json.decode(self.body, mend_bytes=True)
         except exact_json.NotJSON:
             raise Unavailable(
                 f"{self.url} answered {self.status} with {self.kind()} instead of JSON", maybe_done=True
@@ -57,7 +61,8 @@ class Reply(msgspec.Struct, frozen=True):
             return "an empty body"
         if start == b"<":
             return "an HTML page"
-        return "something unreadable"
+        other = mending.encoding_of(self.body)
+        return f"text in {other}" if other else "something unreadable"
 
     @property
     def date(self) -> datetime | None:

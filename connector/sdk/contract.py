@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from connector.model.errors import Forged, Unavailable
 from connector.model.order import Document, Order
 from connector.model.strict import StrictModel as StrictModel  # adapters import only this contract
-from connector.runtime import exact_json
+from connector.runtime import exact_json, foreign_json
 from connector.runtime.http import Http
 
 
@@ -274,7 +274,7 @@ def order_notice(request: WebhookRequest, secrets: Sequence[str]) -> Notice:
     if not signed(request.body, request.headers.get(PLUGIN_SIGNATURE, ""), secrets):
         raise Forged("the webhook is not signed with this store's webhook_secret")
     try:
-        said = exact_json.decode(request.body)
+        said = foreign_json.decode(request.body, mend_bytes=True)
     except exact_json.NotJSON:
         return Notice()
     ref = said.get("order_id") if isinstance(said, dict) else None

@@ -17,6 +17,7 @@ from pydantic import AfterValidator
 from connector.runtime import exact_json
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
+_LONGEST_NUMBER = 1000  # characters
 Number = int | Decimal
 
 
@@ -44,7 +45,7 @@ class ExactFunctions(functions.Functions):
     def _func_to_number(self, value: Any) -> Number | None:
         if isinstance(value, str):
             match = _NUMBER.fullmatch(value)
-            if match is None:
+            if match is None or len(value) > _LONGEST_NUMBER:
                 return None
             return int(value) if match.lastindex is None else Decimal(value)
         return value if isinstance(value, Number) and not isinstance(value, bool) else None

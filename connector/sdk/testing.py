@@ -18,6 +18,7 @@ this that needs none.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
@@ -71,6 +72,21 @@ class Shops(Protocol):
     """What starts a stand-in without orders."""
 
     def __call__(self) -> AbstractContextManager[StandIn]: ...
+
+
+_CUT = "cut \ufffd"
+
+
+class _Careless(httpx.AsyncHTTPTransport):
+    """Brings answers with a byte order mark, and with what is no JSON beside the first e-mail address."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await super().handle_async_request(request)
+        body = await response.aread()
+        odd = rb'"odd":[NaN,-Infinity,1e400,.5,%s],"cut":"cut \ud83d",' % (b"9" * 5000)
+        body = b"\xef\xbb\xbf" + re.sub(rb'(?="email)', lambda _: odd, body, count=1)
+        headers = {name: text for name, text in response.headers.items() if name != "content-length"}
+        return httpx.Response(response.status_code, headers=headers, content=body)
 
 
 class PlatformContract:
@@ -231,6 +247,18 @@ class AdapterContract(PlatformContract):
         again = await _poll_round(adapter, _long_ago(), seen.cursor)
         assert refs[0] in again.refs
         assert len(again.refs) < 50
+
+    async def test_what_is_no_json_in_one_order_of_a_list_stops_nothing(self, shop: StandIn) -> None:
+        """PHP, JavaScript and Python all write such JSON, and no shop can be asked to mend it."""
+        refs = shop.place(5)
+        async with Http(read_seconds=30.0, transport=_Careless()) as http:
+            adapter = self.build(shop.url, shop.credentials, shop.options, http)
+            page = await adapter.changed(Poll(feed=adapter.feeds[0], since=_long_ago()))
+            assert {document.ref for document in page.documents} == set(refs)
+            assert sum(_CUT in exact_json.encode(one.body).decode() for one in page.documents) == 1
+            for document in page.documents:
+                adapter.parse(document)
+            assert await adapter.fetch(refs[0])
 
     async def test_a_poll_survives_equal_timestamps(self, adapter: Adapter[Any, Any], shop: StandIn) -> None:
         refs = shop.place(230, same_second=True)

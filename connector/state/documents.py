@@ -55,8 +55,12 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 def pack(body: dict[str, Any]) -> bytes:
-    """The document's JSON, compressed lightly."""
-    return isal_zlib.compress(exact_json.encode(body), 1)  # the same format for a third of zlib's work
+    """The document's JSON, compressed lightly; of one that is nested too deeply, the upper levels."""
+    try:
+        text = exact_json.encode(body)
+    except RecursionError:
+        text = exact_json.encode(exact_json.shallow(body))
+    return isal_zlib.compress(text, 1)  # the same format for a third of zlib's work
 
 
 def keep(connection: Connection, kept: Sequence[Kept], seen: Container[str]) -> None:

@@ -15,7 +15,7 @@ from connector.daemon.app import App
 from connector.ingest.push import MOST, Arrival, Reception, pushed_adapter
 from connector.ingest.source import Shop
 from connector.model.errors import Forged, StateError
-from connector.runtime import exact_json
+from connector.runtime import exact_json, foreign_json
 from connector.runtime.instruments import PUSHES
 from connector.sdk.contract import WebhookRequest
 from connector.web.context import Front, answer
@@ -74,16 +74,17 @@ def routes(front: Front) -> list[BaseRoute]:
         counted(shop.name, "faulty" if faults else "accepted")
         return answer({"orders": arrivals}, _status(arrivals))
 
-    return [Route("/orders/{store}", orders, methods=["POST"])]
+    return [Route(path, orders, methods=["POST"]) for path in ("/orders/{store}", "/orders/{store}/")]
 
 
-def _bodies(body: bytes) -> list[dict[str, Any]]:
+def _bodies(body: bytes) -> list[Any]:
+    """The documents; what is none among them costs itself only, see ``take_in``."""
     try:
-        content = exact_json.decode(body)
-    except exact_json.NotJSON:
-        raise HTTPException(400, "the body is not JSON; one order is expected, or a list of them") from None
+        content = foreign_json.decode(body)
+    except exact_json.NotJSON as error:
+        raise HTTPException(400, f"the body {error}; one order is expected, or a list of them") from None
     bodies = content if isinstance(content, list) else [content]
-    if not all(isinstance(one, dict) for one in bodies):
+    if bodies and not any(isinstance(one, dict) for one in bodies):
         raise HTTPException(400, "an order is a JSON object; one is expected, or a list of them")
     if len(bodies) > MOST:
         raise HTTPException(413, f"a request takes at most {MOST} orders; send the rest in another one")

@@ -357,6 +357,14 @@ async def test_wrong_addresses_bodies_and_sizes_are_told_apart(house: House) -> 
         assert (await door.http.get(f"/orders/{STORE}")).status_code == 405
         for body in (b"", b"{", b"[1]", b"null", b'"text"', b"\xff\xfe", b"[" * 100_000):
             assert (await door.push(body)).status_code == 400, body[:20]
+        for encoding, said in (("utf-16", "UTF-16"), ("latin-1", "ISO-8859-1 or Windows-1252")):
+            answer = await door.push('{"order_id": 1, "name": "Müller"}'.encode(encoding))
+            assert answer.status_code == 400
+            assert said in answer.text
+        odd = exact_json.encode([order(1), order(2), order(3, total="NaN")]).replace(b'"NaN"', b"NaN")
+        odd = b"\xef\xbb\xbf" + odd.replace(b'"order_id":2', rb'"order_id":2,"x":"\ud83d"')
+        answer = await door.push(odd, store=f"{STORE}/")  # the same address with a slash
+        assert [one["state"] for one in answer.json()["orders"]] == ["accepted", "accepted", "failed"]
         assert (await door.push([])).status_code == 202
         assert (await door.push(b" " * (4 * 1024 * 1024 + 1))).status_code == 413
         many = await door.push([order(number) for number in range(1, 252)])

@@ -283,6 +283,32 @@ def test_the_reference_example_of_standard_webhooks_is_taken_for_five_minutes_an
             own.authenticate(WebhookRequest(headers={**headers, **wrong}, body=body), secrets, now)
 
 
+@pytest.mark.parametrize("far", [Decimal("1e900000000"), Decimal("-1e900000000"), Decimal("1e18")])
+def test_a_number_beyond_any_amount_is_refused_by_its_name_wherever_it_stands(far: Decimal) -> None:
+    lines = {"sku": "A", "quantity": 1, "price": far}
+    for field, place in (("total", "total"), ("order_date", "placed_at")):
+        with pytest.raises(BadOrder, match=f"^{place}: "):
+            parsed(GOOD | {field: far})
+    for chosen in ({"changed_at": "at"}, {"version": "at"}):
+        assert judged(adapter(**chosen), GOOD | {"at": far}).reason.startswith((*chosen, "changed_at"))
+    for mapped in ("total", "total_items", "subtotal", "customer_id", "line_items"):
+        own = Mapper(
+            MappingSettings.model_validate({"fields": {mapped: "far"}}),
+            Numbering(store="house", strategy=Strategy.HASH),
+        )
+        document = adapter().document(GOOD | {"far": far, "line_items": [lines]}, NOW)
+        bench = Bench(adapter=adapter(), mapper=own, facts=FACTS, rules=lane_rules(FACTS))
+        version = judge(bench, document, Known(), feed="push", fetched_at=NOW, now=NOW)
+        assert version.state == "failed"
+        assert "internal fault" not in version.reason
+
+
+@pytest.mark.parametrize("near", [Decimal("1e-900000000"), Decimal("0e900000000"), Decimal("0e-900000000")])
+def test_a_number_below_any_coin_is_none(near: Decimal) -> None:
+    assert parsed(GOOD | {"subtotal": near}).subtotal == 0
+    assert judged(adapter(), GOOD | {"total": near}).state == "waiting"
+
+
 def test_faults_name_the_place_and_no_value_of_the_document() -> None:
     for body, place in (
         (GOOD | {"line_items": [{"sku": "A", "quantity": "hush", "price": 1}]}, "line_items[0].quantity"),

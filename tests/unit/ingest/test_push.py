@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from connector.mapping.order_ids import Numbering, Strategy
 from connector.mapping.settings import MappingSettings
 from connector.runtime import exact_json
 from connector.runtime.http import Http
-from connector.state import cursors, stores
+from connector.state import cursors, documents, stores
 from tests.state import LIVE_FROM, NOW, State, open_state
 
 
@@ -47,7 +48,7 @@ def shop_of(state: State, **options: Any) -> Shop:
     )
 
 
-def order(number: int = 1, total: int = 5, **fields: Any) -> dict[str, Any]:
+def order(number: int = 1, total: Any = 5, **fields: Any) -> dict[str, Any]:
     placed = (LIVE_FROM + timedelta(hours=1)).isoformat()
     base = {"order_id": number, "order_date": placed, "currency": "EUR", "email": "ann@mail.example"}
     return {**base, "total": total, **fields}
@@ -94,6 +95,31 @@ def test_a_file_counts_as_of_its_time_and_the_same_file_again_is_no_news(state: 
         arrivals = state.do(take_in, shop, bodies, "import", written)
         assert [one.state for one in arrivals.each] == expected
     assert (total(state, "1"), total(state, "2")) == (9, 3)
+
+
+def test_a_value_that_is_no_number_costs_its_order_and_what_is_no_order_itself(state: State) -> None:
+    shop = shop_of(state)
+    far = Decimal("1e900000000")
+    bodies = [order(1), None, order(2, total="NaN"), order(3, total=far), "x", order(4, note=far), order(5)]
+    arrivals = state.do(take_in, shop, bodies, "push").each
+    assert [(one.order, one.state) for one in arrivals] == [
+        ("1", "accepted"),
+        ("", "refused"),
+        ("2", "failed"),
+        ("3", "failed"),
+        ("", "refused"),
+        ("4", "accepted"),
+        ("5", "accepted"),
+    ]
+    assert [one.reason.partition(":")[0] for one in arrivals if one.reason] == [
+        "order",
+        "total",
+        "total",
+        "order",
+    ]
+    kept = state.do(documents.get, "acme", "4")
+    assert kept is not None
+    assert kept.unpacked()["note"] == far
 
 
 async def test_pushes_that_come_together_are_answered_each_with_its_own(state: State) -> None:
