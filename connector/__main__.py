@@ -1,8 +1,45 @@
-"""``python -m connector``."""
+"""``python -m connector``, and the console script.
+
+Ctrl-C is answered from the first moment on: the rest of the program takes a while to load, and until it has
+loaded nothing can turn the interrupt into a sentence.
+"""
 
 from __future__ import annotations
 
-from connector.cli.main import main
+import os
+import signal
+from types import FrameType
+
+INTERRUPTED = 130  # 128 and the number of SIGINT, as shells say it
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    try:
+        os.write(2, b"Interrupted.\n")
+    finally:
+        os._exit(INTERRUPTED)
+
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else whoever started us ignores it
+    signal.signal(signal.SIGINT, _end)
+
+
+def main() -> None:
+    """The program, from the command line."""
+    from connector.cli.main import main as command_line
+
+    if signal.getsignal(signal.SIGINT) is not _end:
+        command_line()
+        return
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on it can be caught
+        command_line()
+    except KeyboardInterrupt:
+        _end(signal.SIGINT, None)
+    finally:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _end)  # while the interpreter ends nobody catches it
+
 
 if __name__ == "__main__":
     main()

@@ -20,6 +20,8 @@ from connector.state import backfills, breakers, cursors, quota, stores
 from connector.state.outbox import acceptance, claims, failed_orders, queries
 from connector.state.outbox.failed_orders import LastFailure
 
+FEW_NOTES = 5  # of a store that are shown to people
+
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     """Why something rests: until when it does (aware UTC), and what a person can do.
@@ -58,6 +60,11 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
     troubles: list[Trouble]
     alarms: list[Alarm]
     light: str
+
+    @property
+    def often_noted(self) -> list[tuple[str, int]]:
+        """The notes that most orders have: a shop that writes what it likes into a status has thousands."""
+        return sorted(self.notes.items(), key=lambda one: (-one[1], one[0]))[:FEW_NOTES]
 
 
 class AccountStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +109,15 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     accounts: list[AccountStatus]
     backfills: list[BackfillStatus]
     troubles: list[Trouble]
+
+    @property
+    def wrong(self) -> bool:
+        """Whether a person should look: a store that is not green, an account or the program that rests.
+
+        An account's wait that Privy asked for mends itself and is none.
+        """
+        resting = [*self.troubles, *(trouble for one in self.accounts for trouble in one.troubles)]
+        return any(one.light != "green" for one in self.stores) or any(one.lasting for one in resting)
 
 
 def collect(connection: Connection, settings: Settings, clock: Clock) -> Status:

@@ -23,6 +23,7 @@ from connector.daemon.daemon import Daemon
 from connector.ingest.source import Shop, all_readable, must_be_readable
 from connector.model.durations import for_people
 from connector.model.errors import UsageError
+from connector.runtime.terminal import styled
 from connector.settings import loader
 from connector.state import backfills
 from connector.state.daemon_lock import daemon_pid
@@ -256,9 +257,9 @@ def _bar() -> AbstractContextManager[Progress | None]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[tail]}"),
+        TextColumn("{task.fields[tail]}", markup=False),
     )
-    return Progress(*columns, console=Console(stderr=True), refresh_per_second=4)
+    return Progress(*columns, console=Console(file=styled(sys.stderr)), refresh_per_second=4)

@@ -9,6 +9,7 @@ import click
 
 from connector.admin import explain as model
 from connector.cli.context import as_json_option, complete_store, print_json, with_app
+from connector.cli.tables import print_heading
 
 
 @click.command()
@@ -25,7 +26,7 @@ def explain(config: Path | None, store: str, order: str, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    click.echo(click.style(f"{store} order {found.number or found.ref}: {found.state}", bold=True))
+    print_heading(f"{store} order {found.number or found.ref}: {found.state}")
     click.echo(f"id at the shop {found.ref}, order_id at Privy {found.order_id or 'none'}")
     for name, value in found.facts.items():
         click.echo(f"  {name.replace('_', ' ')}: {_text(value)}")

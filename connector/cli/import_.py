@@ -24,6 +24,7 @@ from connector.daemon.app import App
 from connector.ingest.push import MOMENT, Arrivals, pushed_adapter, take_in
 from connector.ingest.source import Shop
 from connector.model.errors import BadOrder, UsageError
+from connector.runtime.terminal import one_line, styled
 from connector.state.daemon_lock import daemon_pid
 from connector.state.outbox import acceptance
 
@@ -120,7 +121,7 @@ async def _bring(
     orders = OrderFile(source, importer.ref, str(file))
     daemon = daemon_pid(app.db.path) if app.db.path else None
     with _bar() as bar:
-        task = bar.add_task(file.name, total=size, tail="") if bar else None
+        task = bar.add_task(one_line(file.name), total=size, tail="") if bar else None
         batch: list[Entry] = []
         for entry in orders:
             if entry.body is None:
@@ -253,10 +254,10 @@ def _bar() -> AbstractContextManager[Progress | None]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
-        TextColumn("{task.fields[tail]}"),
+        TextColumn("{task.fields[tail]}", markup=False),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=Console(stderr=True), refresh_per_second=4)
+    return Progress(*columns, console=Console(file=styled(sys.stderr)), refresh_per_second=4)

@@ -6,7 +6,6 @@ Command modules are imported when they are called, so that ``--help`` costs no m
 from __future__ import annotations
 
 import gc
-import io
 import os
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import click
 
+from connector.cli.streams import forget_the_rest, open_streams
 from connector.model.errors import ConfigError, ConnectorError, UsageError
 from connector.model.spelling import suggestion
 
@@ -125,8 +125,9 @@ def connector(ctx: click.Context, config: Path | None) -> None:
 
 def main() -> None:
     """The console script. Exits 0 good, 1 when something failed, 2 for wrong usage or configuration."""
-    _open_streams()
     try:
+        open_streams()
+        _refuse_what_cannot_be_used()
         code = connector.main(standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
@@ -142,36 +143,38 @@ def main() -> None:
         click.echo("Interrupted.", err=True)
         sys.exit(130)
     except BrokenPipeError:
-        _forget_the_rest()
+        forget_the_rest()
         sys.exit(1)
     except OSError as error:
         if error.errno not in (ENOSPC, EDQUOT, EFBIG, EIO):
             raise
-        _forget_the_rest()
+        forget_the_rest()
         click.echo(f"Error: what is to be said cannot be written: {error.strerror}; make room", err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _open_streams() -> None:
-    """Let a stream that our caller has closed lead nowhere, and one that is not UTF-8 take every letter.
+def _refuse_what_cannot_be_used() -> None:
+    """Raises UsageError for arguments and variables that would end in a fault of some library."""
+    for argument in sys.argv[1:]:
+        if not _is_text(argument):
+            raise UsageError(
+                f"the argument {argument!r} holds bytes that are not UTF-8; nothing is called so"
+            )
+    keys = os.environ.get("SSLKEYLOGFILE")
+    try:
+        if keys:
+            Path(keys).open("ab").close()
+    except OSError as error:
+        raise UsageError(
+            f"the environment's SSLKEYLOGFILE names {keys}, which cannot be written ({error.strerror}); "
+            "unset it: it is for the debugging of TLS"
+        ) from None
 
-    Else the first file or socket that we open would become stdin, stdout or stderr.
-    """
-    descriptor = os.open(os.devnull, os.O_RDWR)
-    while descriptor < 3:
-        descriptor = os.open(os.devnull, os.O_RDWR)
-    os.close(descriptor)
-    sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8")
-    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8")
-    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
-
-def _forget_the_rest() -> None:
-    """Python would write what is left of stdout at the end, and fail once more."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+def _is_text(argument: str) -> bool:
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

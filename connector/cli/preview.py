@@ -11,7 +11,7 @@ import click
 
 from connector.admin import explain as model
 from connector.cli.context import as_json_option, complete_store, print_json, with_app
-from connector.cli.tables import print_table
+from connector.cli.tables import print_heading, print_table
 from connector.daemon.app import App
 from connector.ingest.source import Shop
 from connector.model.errors import BadOrder, Hidden, UsageError
@@ -113,7 +113,7 @@ def _from_file(shop: Shop, file: Path) -> list[Document]:
 
 
 def _show(store: str, one: model.Preview) -> None:
-    click.echo(click.style(f"{store} order {one.number or one.ref}: {one.verdict}", bold=True))
+    print_heading(f"{store} order {one.number or one.ref}: {one.verdict}")
     if one.differs:
         click.echo(f"differs from what is known in: {', '.join(one.differs)}")
     if one.fields:

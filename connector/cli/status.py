@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,14 +13,33 @@ from connector.cli.context import as_json_option, print_json, with_app
 from connector.cli.tables import print_table
 from connector.model.durations import ago, for_people
 
+LONGEST_NOTE = 80  # characters; it holds a word of the shop
+
 
 @click.command()
+@click.option("--check", is_flag=True, help="Exit 1 when something is wrong: for scripts.")
 @as_json_option
 @click.pass_obj
-def status(config: Path | None, as_json: bool) -> None:
-    """How every store, account and backfill stands."""
+def status(config: Path | None, as_json: bool, check: bool) -> None:
+    """How every store, account and backfill stands.
+
+    With --check it exits 0 only where every store is green, and no account nor the program itself rests.
+    """
     now = with_app(config, lambda app: app.db.run(model.collect, app.settings, app.clock))
     print_json(now) if as_json else show(now)
+    sys.exit(1 if check and now.wrong else 0)
+
+
+def _show_notes(store: model.StoreStatus) -> None:
+    often = store.often_noted
+    for note, count in often:
+        click.echo(f"{store.name}: {count} orders with note {_short(note)}")
+    if more := len(store.notes) - len(often):
+        click.echo(f"{store.name}: and {more} more notes; --json lists them all")
+
+
+def _short(note: str) -> str:
+    return note if len(note) <= LONGEST_NOTE else note[:LONGEST_NOTE] + "…"
 
 
 def show(now: model.Status) -> None:
@@ -74,8 +94,7 @@ def show(now: model.Status) -> None:
     for store in now.stores:
         for rule, count in sorted(store.skipped.items()):
             click.echo(f"{store.name}: {count} skipped by rule {rule}")
-        for note, count in sorted(store.notes.items()):
-            click.echo(f"{store.name}: {count} orders with note {note}")
+        _show_notes(store)
         for alarm in store.alarms:
             click.echo(f"{store.name}: {alarm.message}")
         if store.prevented:

@@ -20,6 +20,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from connector.runtime.redaction import Redactor
+from connector.runtime.terminal import styled
 
 OURS = ("connector", "adapters")
 QUIET = ("sqlalchemy",)  # tells the rows that it reads from DEBUG on, which are buyers' data: never that
@@ -40,7 +41,7 @@ def configure(
     ``level`` is for our own events; libraries speak from WARNING on. ``machine`` chooses JSON; by default
     that is when ``stream`` (stderr) is no terminal.
     """
-    stream = stream or sys.stderr
+    stream = stream or styled(sys.stderr)
     machine = not stream.isatty() if machine is None else machine
     _redactor.learn(secrets)
     gathered: list[Processor] = [

@@ -47,3 +47,18 @@ def test_a_wide_terminal_and_a_pipe_get_a_row_for_each(
     terminal.setenv("COLUMNS", "10")  # of the terminal that the pipe does not lead to
     print_table("Stores", COLUMNS, ROWS)
     assert len(capsys.readouterr().out.splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    "text", [r"\[/x]", "[bold]", "[/]", r"\\[red]", "[link=http://x]y[/link]", ":smile:"]
+)
+@pytest.mark.parametrize("columns", ["12", "120"])
+def test_no_text_of_a_table_is_markup(
+    terminal: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str, columns: str
+) -> None:
+    terminal.setenv("COLUMNS", columns)
+    print_table(text, ["order", text], [[text, "1"], ["2", text + "\x1b[2J\n"]])
+    shown = capsys.readouterr().out
+    assert shown.count(text) >= 4
+    assert "\\x1b[2J\\n" in shown
+    assert "\x1b[2J" not in shown

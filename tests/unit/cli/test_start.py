@@ -1,0 +1,67 @@
+"""The command line's first moments, and what no command can use: a sentence, no traceback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PROGRAM = [sys.executable, "-m", "connector"]
+QUICK = "import sys, connector.__main__ as it; sys.stderr.write('here\\n'); it.main()"
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4])
+def test_ctrl_c_at_any_moment_of_the_start_is_answered_with_a_word(tmp_path: Path, wait: float) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", QUICK, "sandbox", "--port", "0"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={"PATH": os.environ["PATH"]},
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        assert process.stderr.readline() == b"here\n"
+        time.sleep(wait)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert b"Traceback" not in said
+    assert process.returncode in (0, 130), said
+    assert said.strip() in (b"Interrupted.", b"")
+
+
+def test_whoever_starts_it_in_the_background_keeps_ctrl_c_from_it() -> None:
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); import connector.__main__; "
+        "assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [b"explain", b"p", b"\xff1"],
+        [b"-c", b"\xff.yaml", b"check"],
+        [b"\xc3("],
+        [b"failed", b"show", b"p", b"\xed\xa0\x80"],
+    ],
+)
+def test_bytes_that_are_no_text_are_told(tmp_path: Path, arguments: list[bytes]) -> None:
+    finished = subprocess.run([*PROGRAM, *arguments], cwd=tmp_path, capture_output=True, check=False)
+    assert finished.returncode == 2
+    assert finished.stdout == b""
+    assert b"bytes that are not UTF-8" in finished.stderr
+    assert b"Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize("place", ["nowhere/keys", ".", "/proc/keys"])
+def test_a_key_log_that_cannot_be_written_is_told(tmp_path: Path, place: str) -> None:
+    finished = subprocess.run(
+        [*PROGRAM, "platforms"], cwd=tmp_path, capture_output=True, check=False,
+        env={"PATH": os.environ["PATH"], "SSLKEYLOGFILE": place},
+    )  # fmt: skip
+    assert finished.returncode == 2
+    assert f"SSLKEYLOGFILE names {place}".encode() in finished.stderr
+    assert b"Traceback" not in finished.stderr
