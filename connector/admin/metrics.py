@@ -169,14 +169,14 @@ def _accounts(connection: Connection, settings: Settings, steady: float) -> Iter
     used: list[tuple[Sequence[str], float]] = []
     limit: list[tuple[Sequence[str], float]] = []
     for name, account in settings.accounts.items():
-        use, seen = usage_of(connection, name, steady), quota.limits_seen(connection, name)
-        limits = account.limits
-        for span, spent, configured in (
+        use = usage_of(connection, name, steady)
+        limits = use.holding(account.limits)
+        for span, spent, granted in (
             ("minute", use.minute, limits.per_minute),
             ("day", use.day, limits.per_day),
         ):
             used.append(([name, span], spent))
-            limit.append(([name, span], min(configured, seen.get(span, configured))))
+            limit.append(([name, span], granted))
     labels = ["account", "window"]
     yield _gauge(
         "connector_quota_used_requests",

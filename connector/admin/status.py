@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from datetime import datetime, timedelta
 
@@ -70,6 +69,9 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
 class AccountStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One account's budget: what is used in the running windows, and what may still go.
 
+    ``per_minute`` and ``per_day`` are the limits that hold: what Privy's headers last stated
+    (``limits_seen``, per window) goes before what is ``configured``.
+
     Of ``day_left``, history leaves ``kept_for_live`` alone.
     """
 
@@ -81,6 +83,7 @@ class AccountStatus(msgspec.Struct, frozen=True, kw_only=True):
     day_left: int
     kept_for_live: int
     limits_seen: dict[str, int]
+    configured: dict[str, int]
     troubles: list[Trouble]
 
 
@@ -153,11 +156,17 @@ def of_backfills(connection: Connection, settings: Settings, clock: Clock) -> li
 
 
 def calls_take(calls: int, limits: Limits, use: quota.Usage) -> timedelta:
-    """How long so many calls of history take: minutes within a day's budget, days beyond it."""
+    """How long so many calls of history take: minutes within a day's budget, days beyond it.
+
+    ``limits`` are those of the configuration; what Privy's headers stated overrules them.
+    """
     if calls <= 0:
         return timedelta()
-    a_day = max(1, limits.per_day_used() - math.ceil(limits.per_day * limits.reserve))
+    limits = use.holding(limits)
+    a_day = max(1, limits.per_day_used() - limits.kept_per_day())
     today = max(0, min(a_day, a_day - (use.day - use.day_live)))
+    if use.day_left_seen is not None:  # others spend of the same day
+        today = min(today, max(0, use.day_left_seen - max(0, limits.kept_per_day() - use.day_live)))
     days, rest = 0, calls
     if calls > today:
         days, rest = divmod(calls - today - 1, a_day)
@@ -218,8 +227,8 @@ def _store(
 def _account(
     connection: Connection, settings: Settings, name: str, troubles: list[Trouble], steady: float
 ) -> AccountStatus:
-    limits = settings.accounts[name].limits
     use = usage_of(connection, name, steady)
+    limits = use.holding(settings.accounts[name].limits)
     left = limits.per_day_used() - use.day
     if use.day_left_seen is not None:
         left = min(left, use.day_left_seen)
@@ -230,10 +239,20 @@ def _account(
         minute_used=use.minute,
         day_used=use.day,
         day_left=max(0, left),
-        kept_for_live=min(max(0, left), max(0, math.ceil(limits.per_day * limits.reserve) - use.day_live)),
+        kept_for_live=min(max(0, left), max(0, limits.kept_per_day() - use.day_live)),
         limits_seen=quota.limits_seen(connection, name),
+        configured=_caps(settings.accounts[name].limits),
         troubles=troubles,
     )
+
+
+def _caps(limits: Limits) -> dict[str, int]:
+    """The limits that the operator wrote, per window."""
+    written = (
+        ("minute", limits.minute_is_cap, limits.per_minute),
+        ("day", limits.day_is_cap, limits.per_day),
+    )
+    return {span: limit for span, is_cap, limit in written if is_cap}
 
 
 def _backfill(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from connector.admin import status
 from connector.cli.context import as_json_option, load, print_json
 from connector.daemon.app import App, numbering_of
 from connector.delivery.sender import Sender
+from connector.delivery.turn import observe
 from connector.ingest import subscriptions
 from connector.ingest.source import Shop
 from connector.model.errors import AuthError, Unavailable
@@ -105,6 +106,7 @@ async def _account(app: App, sender: Sender) -> Iterable[Line]:
             lines.append(Line(level="warning", subject=subject, message=message))
             break
         outcome = await sender.privy.probe(token)
+        await app.db.run(observe, sender.account, outcome.windows, app.clock.steady())
         now = app.clock.now()
         said_at = outcome.said_at or said_at
         if outcome.kind is AttemptOutcome.REFUSED:
@@ -120,12 +122,37 @@ async def _account(app: App, sender: Sender) -> Iterable[Line]:
         where = "ahead of" if skew > 0 else "behind"
         message = f"this machine's clock is {abs(skew):.0f} s {where} Privy's; set it"
         lines.append(Line(level="error", subject="clock", message=message))
-    for span, limit in (await app.db.run(quota.limits_seen, sender.account)).items():
-        configured = sender.limits.per_minute if span == "minute" else sender.limits.per_day
-        if limit < configured:
-            message = f"quota.per_{span} is {configured}, but Privy allows {limit}; lower it"
-            lines.append(Line(level="warning", subject=subject, message=message))
+    stated = await app.db.run(quota.limits_seen, sender.account)
+    for level, what in _granted(sender, stated):
+        lines.append(Line(level=level, subject=subject, message=what))
     return lines
+
+
+def _granted(sender: Sender, stated: Mapping[str, int]) -> Iterable[tuple[str, str]]:
+    """What Privy's headers say of the limits, where the configuration says otherwise."""
+    limits = sender.limits
+    for span, configured, is_cap in (
+        ("minute", limits.per_minute, limits.minute_is_cap),
+        ("day", limits.per_day, limits.day_is_cap),
+    ):
+        granted = stated.get(span, configured)
+        key = f"accounts.{sender.account}.quota.per_{span}"
+        if granted == configured:
+            continue
+        if not is_cap:
+            yield "ok", f"Privy grants {granted} requests a {span}, and that is what is kept to"
+        elif granted < configured:
+            yield (
+                "warning",
+                f"{key} is {configured}, but Privy grants {granted} a {span}, and that is what is kept to; "
+                f"set it to {granted}, or take it out",
+            )
+        else:
+            yield (
+                "ok",
+                f"Privy grants {granted} requests a {span}, and {key} keeps to {configured} of them; take it "
+                "out to use them all",
+            )
 
 
 def _afford(connection: Connection, sender: Sender, steady: float) -> bool:

@@ -10,6 +10,7 @@ from typing import assert_never
 import structlog
 from sqlalchemy import Connection
 
+from connector.delivery.answers import RateWindow
 from connector.delivery.sender import Attempt, Sender
 from connector.model.backoff import Backoff
 from connector.model.states import AttemptOutcome, BreakerKind, BreakerScope, Settlement
@@ -126,20 +127,21 @@ def _settle(
 ) -> None:
     settled = [_settled(attempt) for attempt in answered]
     claims.settle(connection, sender.account, settled, now=now, steady=steady)
-    for span in ("minute", "day"):
-        seen = [one for attempt in answered for one in attempt.outcome.windows if one.span == span]
-        if seen:
-            least = min(seen, key=lambda one: one.remaining)
-            quota.observe(
-                connection,
-                sender.account,
-                quota.Seen(
-                    span=span, limit=least.limit, remaining=least.remaining, resets_in=least.resets_in
-                ),
-                steady,
-            )
+    seen = [one for attempt in answered for one in attempt.outcome.windows]
+    observe(connection, sender.account, seen, steady)
     for attempt in answered:
         _pause(connection, sender, attempt, known, now, steady)
+
+
+def observe(connection: Connection, account: str, seen: Iterable[RateWindow], steady: float) -> None:
+    """Record what the headers of some answers say of an account's budget."""
+    least: dict[str, RateWindow] = {}
+    for one in seen:
+        if one.span not in least or one.remaining < least[one.span].remaining:
+            least[one.span] = one
+    for one in least.values():
+        said = quota.Seen(span=one.span, limit=one.limit, remaining=one.remaining, resets_in=one.resets_in)
+        quota.observe(connection, account, said, steady)
 
 
 def _settled(attempt: Attempt) -> Settled:

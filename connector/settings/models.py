@@ -145,10 +145,14 @@ class OAuthSettings(StrictModel):
 
 
 class QuotaSettings(StrictModel):
-    """What Privy grants the account; its answers' headers overrule it."""
+    """What may be spent of what Privy grants the account; its answers' headers say how much that is."""
 
-    per_minute: int = Field(60, ge=1, description="Requests a minute.")
-    per_day: int = Field(10_000, ge=1, description="Requests a day.")
+    per_minute: int = Field(
+        60, ge=1, description="Requests a minute at most; left out, it is what Privy's answers say."
+    )
+    per_day: int = Field(
+        10_000, ge=1, description="Requests a day at most; left out, it is what Privy's answers say."
+    )
     reserve_for_live: Percent = Field(
         "10%", validate_default=True, description="The part of each day that history leaves to live orders."
     )
@@ -188,6 +192,8 @@ class AccountSettings(StrictModel):
             per_minute=self.quota.per_minute,
             per_day=self.quota.per_day,
             reserve=self.quota.reserve_for_live,
+            minute_is_cap="per_minute" in self.quota.model_fields_set,
+            day_is_cap="per_day" in self.quota.model_fields_set,
         )
 
 

@@ -64,6 +64,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Requests counted in the running windows, in flight ones included, and Privy's own word.
 
     ``full_until`` is the steady time until which Privy's headers leave nothing, if they do.
+    ``*_limit_seen`` are the limits that the headers last stated; they hold until others are stated.
     """
 
     minute: int
@@ -72,6 +73,12 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     minute_left_seen: int | None
     day_left_seen: int | None
     full_until: float | None = None
+    minute_limit_seen: int | None = None
+    day_limit_seen: int | None = None
+
+    def holding(self, configured: Limits) -> Limits:
+        """The limits that hold: what the headers say overrules what is configured."""
+        return configured.as_stated(self.minute_limit_seen, self.day_limit_seen)
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,8 +106,12 @@ class Pacer:
     LENIENCE = 2.0
 
     def __init__(self, limits: Limits) -> None:
-        self._interval = MINUTE / limits.history_per_minute()
+        self.follow(limits)
         self._next = 0.0
+
+    def follow(self, limits: Limits) -> None:
+        """Keep to these limits from now on."""
+        self._interval = MINUTE / limits.history_per_minute()
 
     def due(self, steady: float) -> int:
         """How many requests may leave now."""
@@ -124,10 +135,15 @@ def grant(
     steady: float,
     pacer: Pacer,
 ) -> Grant:
-    """What the account may spend now. Pure reading: spending is the claim in the outbox."""
+    """What the account may spend now. Pure reading: spending is the claim in the outbox.
+
+    ``limits`` are those of the configuration; what Privy's headers stated overrules them.
+    """
     use = usage(connection, account, in_flight, steady)
+    limits = use.holding(limits)
+    pacer.follow(limits)
     room_day = limits.per_day_used() - use.day
-    kept = max(0, math.ceil(limits.per_day * limits.reserve) - use.day_live)
+    kept = max(0, limits.kept_per_day() - use.day_live)
     if use.day_left_seen is not None:
         room_day = min(room_day, use.day_left_seen)
     room_minute = limits.live_per_minute() - use.minute
@@ -159,7 +175,11 @@ def usage(connection: Connection, account: str, in_flight: Mapping[str, int], st
     flying = sum(in_flight.values())
     left: dict[str, int] = {}
     full_until = None
-    for span, remaining, resets_at in connection.execute(_LEFT, {"account": account, "steady": steady}):
+    limit: dict[str, int] = {}
+    for span, stated, remaining, resets_at in connection.execute(_STATED, {"account": account}):
+        limit[span] = stated
+        if resets_at <= steady:
+            continue
         # Requests in flight may not have been counted yet when the answer was written.
         left[span] = max(0, remaining - flying)
         if left[span] == 0:
@@ -171,6 +191,8 @@ def usage(connection: Connection, account: str, in_flight: Mapping[str, int], st
         minute_left_seen=left.get("minute"),
         day_left_seen=left.get("day"),
         full_until=full_until,
+        minute_limit_seen=limit.get("minute"),
+        day_limit_seen=limit.get("day"),
     )
 
 
@@ -258,9 +280,9 @@ _ADD = (
     .where(*(SLOTS.c[name] == bindparam(f"its_{name}") for name in ("account", "span", "lane", "slot")))
     .values(spent=SLOTS.c.spent + bindparam("count"))
 )
-_LEFT = (
-    select(SEEN.c.span, SEEN.c.remaining, SEEN.c.resets_at)
-    .where(SEEN.c.account == bindparam("account"), SEEN.c.resets_at > bindparam("steady"))
+_STATED = (
+    select(SEEN.c.span, SEEN.c.limit, SEEN.c.remaining, SEEN.c.resets_at)
+    .where(SEEN.c.account == bindparam("account"))
     .order_by(SEEN.c.resets_at)
 )
 _SPENT = (

@@ -331,6 +331,34 @@ async def test_the_accounts_other_spenders_are_noticed_in_the_headers(tmp_path: 
         assert 429 not in run.statuses
 
 
+async def test_history_goes_on_though_the_configured_day_is_far_beyond_what_privy_grants(
+    tmp_path: Path,
+) -> None:
+    clock = HandClock()
+    clock.at = datetime.now(UTC)  # the headers are read by the answer's Date, which is the real one
+    limits = Limits(per_minute=600, per_day=100_000)
+    async with rig(tmp_path, clock=clock, limits=limits, per_minute=60, per_day=10_000) as run:
+        run.state.accept(*(old(str(n)) for n in range(1, 90)))
+        assert await run.finish() < 120
+        assert set(run.states().values()) == {"delivered"}
+        assert 429 not in run.statuses
+
+
+async def test_a_live_order_finds_room_though_the_configured_minute_is_beyond_what_privy_grants(
+    tmp_path: Path,
+) -> None:
+    clock = HandClock()
+    clock.at = datetime.now(UTC)
+    async with rig(tmp_path, clock=clock, limits=Limits(per_minute=600), per_minute=60) as run:
+        run.state.accept(*(old(str(n)) for n in range(1, 200)))
+        for _ in range(70):  # a minute's window is full of history, as full as history may make it
+            run.state.clock.forward(max(await run.deliver() or 0.0, 0.001))
+        run.state.accept(version("999", placed_at=clock.now(), changed_at=clock.now(), due_since=clock.now()))
+        await run.deliver()
+        assert 999 in run.ids[-2:]
+        assert 429 not in run.statuses
+
+
 async def test_an_order_that_privy_refuses_fails_alone(tmp_path: Path) -> None:
     async with rig(tmp_path) as run:
         broken = version("1")

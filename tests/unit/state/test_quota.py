@@ -256,8 +256,8 @@ def spend(state: State, lane: str, number: int) -> None:
     state.do(quota.spend, "main", lane, number, state.clock.steady())
 
 
-def observe(state: State, span: str, remaining: int, resets_in: float) -> None:
-    seen = Seen(span=span, limit=60, remaining=remaining, resets_in=resets_in)
+def observe(state: State, span: str, remaining: int, resets_in: float, limit: int = 60) -> None:
+    seen = Seen(span=span, limit=limit, remaining=remaining, resets_in=resets_in)
     state.do(quota.observe, "main", seen, state.clock.steady())
 
 
@@ -336,9 +336,9 @@ def test_where_both_windows_are_full_the_later_end_counts(state: State) -> None:
 
 
 def test_the_days_reserve_is_kept_from_what_the_headers_leave(state: State) -> None:
-    observe(state, "day", 1000, 40_000.0)
+    observe(state, "day", 1000, 40_000.0, limit=10_000)
     assert (granted(state).live, granted(state).history) == (59, 0)
-    observe(state, "day", 1001, 40_000.0)
+    observe(state, "day", 1001, 40_000.0, limit=10_000)
     assert granted(state).history == 1
 
 
@@ -532,3 +532,40 @@ def test_an_idle_hour_is_not_saved_up() -> None:
     assert pacer.due(pacer.next_at() - 0.01) == 0
     assert pacer.due(pacer.next_at()) == 1
     assert pacer.due(START + 3600) == 2
+
+
+@pytest.mark.parametrize(
+    ("limits", "stated", "per_minute", "per_day"),
+    [
+        (Limits(per_minute=600, per_day=100_000), {"minute": 60, "day": 10_000}, 60, 10_000),
+        (Limits(per_minute=30, per_day=5_000), {"minute": 60, "day": 10_000}, 30, 5_000),
+        (Limits(minute_is_cap=False, day_is_cap=False), {"minute": 600, "day": 500}, 600, 500),
+        (Limits(per_minute=600), {"day": 50}, 600, 50),
+        (Limits(), {"minute": 0, "day": 0}, 1, 1),
+        (Limits(per_minute=7, per_day=70), {}, 7, 70),
+    ],
+)
+def test_the_limits_that_hold_are_those_of_the_headers_unless_the_operator_keeps_to_fewer(
+    state: State, limits: Limits, stated: dict[str, int], per_minute: int, per_day: int
+) -> None:
+    steady = state.clock.steady()
+    for span, limit in stated.items():
+        said = quota.Seen(span=span, limit=limit, remaining=limit, resets_in=1.0)
+        state.do(quota.observe, "main", said, steady)
+    state.clock.forward(3 * 86_400)  # what was stated once holds until something else is
+    held = state.do(quota.usage, "main", {}, state.clock.steady()).holding(limits)
+    assert (held.per_minute, held.per_day) == (per_minute, per_day)
+
+
+def test_reserve_and_pace_are_reckoned_from_what_the_headers_say(state: State) -> None:
+    limits = Limits(per_minute=600, per_day=100_000)
+    pacer = Pacer(limits)
+    for span, limit in (("minute", 60), ("day", 100)):
+        said = quota.Seen(span=span, limit=limit, remaining=limit, resets_in=60.0)
+        state.do(quota.observe, "main", said, state.clock.steady())
+    granted = state.do(quota.grant, "main", limits, {}, state.clock.steady(), pacer)
+    assert (granted.live, granted.history) == (59, 2)  # two are as much lateness as is made good
+    pacer.take(2, state.clock.steady())
+    assert pacer.next_at() - state.clock.steady() == pytest.approx(60 / 58, abs=1.0)
+    state.do(quota.spend, "main", "history", 89, state.clock.steady() - 120)
+    assert state.do(quota.grant, "main", limits, {}, state.clock.steady(), Pacer(limits)).history == 0
