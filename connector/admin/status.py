@@ -83,7 +83,7 @@ class AccountStatus(msgspec.Struct, frozen=True, kw_only=True):
     day_left: int
     kept_for_live: int
     limits_seen: dict[str, int]
-    configured: dict[str, int]
+    configured: dict[str, int] = {}
     troubles: list[Trouble]
 
 
