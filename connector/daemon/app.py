@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -40,8 +39,6 @@ class App:
         self.clock = Clock()
         self.http = Http()
         self.db = Database(self.settings.database)
-        self.on_wake: Callable[[str], None] = lambda account: None
-        self.on_nudge: Callable[[str], None] = lambda store: None
         self.shops: dict[str, Shop] = {}
         self.senders: dict[str, Sender] = {}
 
@@ -94,7 +91,11 @@ class App:
     def wake(self, account: str) -> None:
         """Something of the account may leave now."""
         self.senders[account].wake.set()
-        self.on_wake(account)
+
+    def nudge(self, store: str) -> None:
+        """A webhook of the store was kept, if the store is still configured."""
+        if store in self.shops:
+            self.shops[store].nudged.set()
 
     def shop(self, name: str) -> Shop:
         """The shop of a configured store; raises UsageError for any other name."""

@@ -13,6 +13,7 @@ import structlog
 
 from connector.daemon.app import App
 from connector.daemon.scheduler import Timetable
+from connector.daemon.supervisor import Supervisor
 from connector.model.errors import ConnectorError, Displaced
 from connector.runtime import log as logs
 from connector.settings.loader import Loaded
@@ -112,7 +113,9 @@ class Daemon:
             app.db.watch(lock.path)
             looking = asyncio.create_task(self._look_after(app, lock))
             await app.recover()
-            timetable = Timetable(app)
+            supervisor = Supervisor(app.db, app.clock)
+            await supervisor.recover()
+            timetable = Timetable(app, supervisor)
             timetable.start()
             where = {"listen": front.url} if front else {}
             # A page of orders makes thousands of objects, and none of them in a circle.
@@ -131,7 +134,8 @@ class Daemon:
             if front is not None and following is not None:
                 front.use(following)
             closing = [front.close()] if front is not None and following is None else []
-            await asyncio.gather(timetable.stop(STOP_SECONDS), *closing)
+            await timetable.stop()
+            await asyncio.gather(supervisor.stop(STOP_SECONDS), *closing)
             looking.cancel()
         return following
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from connector.ingest.identity import verify
 from connector.ingest.page import take
-from connector.ingest.source import Shop
+from connector.ingest.source import Shop, everybodys
 from connector.model.errors import Hidden
 from connector.model.order import Document
-from connector.state import audit, documents
+from connector.state import audit, breakers, documents
 from connector.state.outbox import acceptance
+
+Settle = Callable[[Connection, bool], None]
 
 
 async def look(
@@ -22,26 +24,74 @@ async def look(
 ) -> list[str]:
     """Fetch these orders afresh and take them; returns the refs that neither the shop nor we know.
 
-    ``pace`` is a pause in seconds after each request. Raises AuthError and Unavailable.
+    ``pace`` is a pause in seconds after each request. An order at which the shop or this program fails does
+    not keep the others from being fetched; its fault is raised at the end. It is raised at once when it is
+    everybody's: refused credentials, a wait that the shop asks for, the database's, several in a row.
     """
     unknown: list[str] = []
+    row = Faults()
     size = shop.adapter.batch
     for start in range(0, len(refs), size):
-        for ref in await _look_at_some(shop, refs[start : start + size], feed, force, pace):
-            async with shop.lock:
-                sent, fetched_at = shop.adapter.http.sent, shop.clock.now()
-                hidden: datetime | None = None
-                try:
-                    document = await shop.adapter.fetch(ref)
-                except Hidden as error:
-                    document, hidden = None, error.before
-                taken = await shop.db.run(_look, shop, ref, document, feed, fetched_at, force, hidden)
-            if taken is None:
-                unknown.append(ref)
+        for ref in await _look_at_some(shop, refs[start : start + size], feed, force, pace, row):
+            sent = shop.adapter.http.sent
+            try:
+                known = await look_at(shop, ref, feed, force=force)
+            except Exception as error:
+                row.add(error)
+                await shop.db.run(acceptance.looked, shop.name, ref, shop.clock.steady())
             else:
-                shop.took(taken)
+                row.ended()
+                if not known:
+                    unknown.append(ref)
             await rest(shop, sent, pace)
+    if row.first is not None:
+        raise row.first
     return unknown
+
+
+async def look_at(
+    shop: Shop, ref: str, feed: str, *, force: bool = False, settle: Settle = lambda connection, known: None
+) -> bool:
+    """Fetch one order afresh and take it; false when neither the shop nor we know it.
+
+    ``settle`` is called with that in the same transaction. Raises AuthError and Unavailable.
+    """
+    async with shop.lock:
+        await verify(shop)
+        fetched_at, hidden = shop.clock.now(), None
+        try:
+            document = await shop.adapter.fetch(ref)
+        except Hidden as error:
+            document, hidden = None, error.before
+
+        def keep(connection: Connection) -> acceptance.Accepted | None:
+            taken = _look(connection, shop, ref, document, feed, fetched_at, force, hidden)
+            settle(connection, taken is not None)
+            return taken
+
+        taken = await shop.db.run(keep)
+    if taken is not None:
+        shop.took(taken)
+    return taken is not None
+
+
+class Faults:
+    """The faults of single orders: the first of all, and how many came in a row."""
+
+    def __init__(self) -> None:
+        self.first: Exception | None = None
+        self._together = 0
+
+    def add(self, error: Exception) -> None:
+        """One more; raises it when it is not only this order's."""
+        self.first = self.first or error
+        self._together += 1
+        if everybodys(error) or self._together >= breakers.PATIENCE:
+            raise error
+
+    def ended(self) -> None:
+        """An order was fetched."""
+        self._together = 0
 
 
 async def rest(shop: Shop, sent: int, pace: float, least: float = 0.0) -> None:
@@ -50,15 +100,19 @@ async def rest(shop: Shop, sent: int, pace: float, least: float = 0.0) -> None:
 
 
 async def _look_at_some(
-    shop: Shop, refs: Sequence[str], feed: str, force: bool, pace: float
+    shop: Shop, refs: Sequence[str], feed: str, force: bool, pace: float, row: Faults
 ) -> Sequence[str]:
     """Take what one request brings; returns the refs that must be asked for one by one."""
+    if len(refs) == 1:
+        return refs
     async with shop.lock:
         await verify(shop)
-        if len(refs) == 1:
-            return refs
         sent, fetched_at = shop.adapter.http.sent, shop.clock.now()
-        found = await shop.adapter.fetch_many(refs)
+        try:
+            found = await shop.adapter.fetch_many(refs)
+        except Exception as error:
+            row.add(error)
+            return refs
 
         def keep(connection: Connection, now: datetime, steady: float) -> acceptance.Accepted:
             for document in found:

@@ -11,7 +11,7 @@ from typing import Any
 
 from connector.ingest.transform import Bench
 from connector.mapping.mapper import Mapper
-from connector.model.errors import AuthError, Unavailable, UsageError
+from connector.model.errors import AuthError, StateError, Unavailable, UsageError
 from connector.model.facts import HistoricalUpdates, LaneRules, StoreFacts
 from connector.runtime import instruments
 from connector.runtime.clock import Clock
@@ -26,6 +26,8 @@ class Shop:
 
     ``configured`` are the names of all stores of the configuration.
     ``rereading`` keeps two readings again apart, so that together they keep the pace that each keeps.
+    ``fault_at`` is where each feed's last fault came. ``nudged`` is set when a webhook was kept,
+    ``unread`` when there may be something of the past to read.
     """
 
     name: str
@@ -43,6 +45,9 @@ class Shop:
     rereading: asyncio.Lock = field(default_factory=asyncio.Lock)
     verified_at: float | None = None
     read_once: bool = False
+    fault_at: dict[str, str | None] = field(default_factory=dict)
+    nudged: asyncio.Event = field(default_factory=asyncio.Event)
+    unread: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def pushed(self) -> bool:
@@ -91,6 +96,13 @@ class Shop:
             live_window=self.live_window,
             historical_updates=self.historical_updates,
         )
+
+
+def everybodys(error: Exception) -> bool:
+    """Whether a fault is the whole shop's or the database's: another request would only meet it again."""
+    return isinstance(error, AuthError | StateError) or (
+        isinstance(error, Unavailable) and error.retry_after is not None
+    )
 
 
 def must_be_readable(shop: Shop) -> None:

@@ -100,6 +100,23 @@ def every(connection: Connection, state: str | None = None) -> list[Backfill]:
     return [Backfill(*row) for row in connection.execute(query)]
 
 
+def first_unread(connection: Connection, store: str) -> Backfill | None:
+    """The store's oldest backfill that is not read to its end."""
+    row = connection.execute(
+        select(BACKFILLS)
+        .where(BACKFILLS.c.store == store, BACKFILLS.c.state == "reading")
+        .order_by(BACKFILLS.c.id)
+        .limit(1)
+    ).first()
+    return Backfill(*row) if row else None
+
+
+def unread_stores(connection: Connection) -> list[str]:
+    """The stores with a backfill that is not read to its end."""
+    rows = connection.execute(select(BACKFILLS.c.store).where(BACKFILLS.c.state == "reading").distinct())
+    return sorted(row.store for row in rows)
+
+
 def move(
     connection: Connection,
     number: int,

@@ -31,7 +31,7 @@ def routes(front: Front) -> list[BaseRoute]:
         app = front.app
         await app.db.run(inbox.arrive, letters, now=app.clock.now(), steady=app.clock.steady())
         for store in {store for store, _ in letters}:
-            app.on_nudge(store)
+            app.nudge(store)
         return [None] * len(letters)
 
     kept: GroupCommit[tuple[str, Notice], None] = GroupCommit(

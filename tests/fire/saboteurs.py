@@ -27,23 +27,23 @@ def cursor_before_commit() -> None:
     """The cursor moves in a transaction of its own, before what was read is stored."""
     plain = poll._keep_poll
 
-    async def poll_page(shop: Shop, feed: str) -> float | None:
+    async def poll_page(shop: Shop, feed: str, *place: Any) -> Any:
         run = shop.db.run
 
         async def run_twice(work: Any, *given: Any, **named: Any) -> Any:
             if work is plain:
-                _, _, page, _, now, _ = given
-                await run(cursors.move, shop.name, feed, page.cursor, page.position, now)
+                _, _, page, _, _ = given
+                await run(cursors.move, shop.name, feed, page.cursor, page.position, shop.clock.now())
             return await run(work, *given, **named)
 
         shop.db.run = run_twice  # type: ignore[method-assign,assignment]
         try:
-            return await poll_one_page(shop, feed)
+            return await poll_one_page(shop, feed, *place)
         finally:
             shop.db.run = run  # type: ignore[method-assign]
 
     poll_one_page = poll._poll_page
-    poll._poll_page = poll_page
+    poll._poll_page = poll_page  # type: ignore[assignment]
 
 
 def greater_for_at_least() -> None:

@@ -15,6 +15,7 @@ import connector.daemon.scheduler
 import connector.runtime.clock
 from connector.daemon.app import App
 from connector.daemon.scheduler import SteadyScheduler, Timetable
+from connector.daemon.supervisor import Supervisor
 from connector.runtime.clock import Clock
 from connector.settings import loader
 from tests.privy import running_sandbox
@@ -89,9 +90,11 @@ async def test_an_end_does_not_wait_for_a_sweep_that_rests(
             monkeypatch.chdir(tmp_path)
             async with App(loader.load(program.path)) as app:
                 await app.recover()
-                timetable = Timetable(app)
+                supervisor = Supervisor(app.db, app.clock)
+                timetable = Timetable(app, supervisor)
                 timetable.start()
                 await until(lambda: any(asks_for_ids(request) for request in stand.shop.requests))
                 await until(lambda: not app.shops[STORE].lock.locked())
                 async with asyncio.timeout(30):  # the sweep would rest for a minute
-                    await timetable.stop(3600.0)
+                    await timetable.stop()
+                    await supervisor.stop(3600.0)
