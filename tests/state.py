@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, event
 
 from connector.model.facts import LaneRules, StoreFacts, Version
 from connector.model.payload import fingerprint
@@ -185,3 +186,25 @@ def old(ref: str = "1", **changed: Any) -> Version:
     """The same for an order from before its store went live."""
     placed = changed.pop("placed_at", LIVE_FROM - timedelta(days=30))
     return version(ref, **{"lane": "history", "placed_at": placed, "changed_at": placed} | changed)
+
+
+@dataclass
+class Count:
+    """Of transactions."""
+
+    number: int = 0
+
+
+@contextmanager
+def transactions(database: Database) -> Iterator[Count]:
+    """Counts those that are begun meanwhile for writing or reading alike, without views."""
+    counted = Count()
+
+    def begun(connection: Connection) -> None:
+        counted.number += 1
+
+    event.listen(database.engine, "begin", begun)
+    try:
+        yield counted
+    finally:
+        event.remove(database.engine, "begin", begun)

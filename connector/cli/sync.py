@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -12,10 +13,11 @@ from connector.admin import status
 from connector.cli.context import as_json_option, complete_store, print_json, with_app
 from connector.cli.status import show
 from connector.daemon.app import App
+from connector.daemon.supervisor import Supervisor, Unit
+from connector.daemon.units import Units
 from connector.delivery.dispatcher import deliver
-from connector.ingest.poll import poll
 from connector.model.states import BreakerKind, BreakerScope
-from connector.state import breakers, retention
+from connector.state import breakers
 from connector.state.daemon_lock import daemon_lock
 
 
@@ -43,19 +45,36 @@ def sync(config: Path | None, names: tuple[str, ...], seconds: float, as_json: b
     print_json(now) if as_json else show(now)
     chosen = [store for store in now.stores if not names or store.name in names]
     faults = [store for store in chosen if store.troubles or store.failed]
-    sys.exit(1 if faults or any(account.troubles for account in now.accounts) else 0)
+    troubles = [trouble for account in now.accounts for trouble in account.troubles] + now.troubles
+    sys.exit(1 if faults or troubles else 0)
 
 
 async def _round(app: App, names: tuple[str, ...], seconds: float) -> status.Status:
+    """What the daemon does, once; a fault of one store or account is its own, as it is there."""
     shops = [app.shop(name) for name in names] or list(app.shops.values())
+    supervisor = Supervisor(app.db, app.clock)
+    units = Units(app, supervisor.stopping)
     with daemon_lock(app.db.engine, app.db.path) as lock:
         app.db.must_be_home()
         app.db.watch(lock.path)
         await app.recover()
-        await asyncio.gather(*(poll(shop) for shop in shops if not shop.pushed))
-        accounts = {shop.account for shop in shops}
-        await asyncio.gather(*(_deliver(app, account, seconds) for account in accounts))
-        await retention.retain(app.db, app.clock.now() - app.settings.retention)
+        await supervisor.recover()
+        await asyncio.gather(
+            *(
+                supervisor.guarded(Unit(BreakerScope.SHOP, shop.name), partial(units.poll, shop))
+                for shop in shops
+                if not shop.pushed
+            )
+        )
+        await asyncio.gather(
+            *(
+                supervisor.guarded(
+                    Unit(BreakerScope.DELIVERY, account), partial(_deliver, app, account, seconds)
+                )
+                for account in {shop.account for shop in shops}
+            )
+        )
+        await supervisor.guarded(Unit(BreakerScope.RETENTION), units.retain)
     return await app.db.run(status.collect, app.settings, app.clock)
 
 

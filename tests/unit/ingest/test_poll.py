@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
+from connector.ingest.backfill import read_backfill
 from connector.ingest.lookup import look
 from connector.ingest.poll import LONGEST_WAIT, poll
 from connector.ingest.reconcile import reconcile
@@ -18,8 +20,9 @@ from connector.ingest.source import Shop
 from connector.mapping.mapper import Mapper
 from connector.mapping.order_ids import Numbering, Strategy
 from connector.mapping.settings import MappingSettings
-from connector.model.errors import Hidden
+from connector.model.errors import AuthError, Hidden, Unavailable
 from connector.model.order import Document, FinancialStatus, FulfillmentStatus, Order, Status
+from connector.model.states import BreakerScope
 from connector.runtime.http import Http
 from connector.sdk.contract import (
     Adapter,
@@ -33,8 +36,8 @@ from connector.sdk.contract import (
     Traits,
     WebhookRequest,
 )
-from connector.state import cursors, stores
-from tests.state import NOW, State, open_state
+from connector.state import backfills, breakers, cursors, stores
+from tests.state import NOW, State, open_state, transactions
 
 
 class Scripted(Adapter[StrictModel, NoOptions]):
@@ -153,3 +156,147 @@ async def test_an_order_is_gone_only_if_the_shop_would_show_it(
     adapter.hidden = NOW - shown_for
     assert await look(shop, ["7", "8"], "test") == ["8"]
     assert bool(state.claim()) is gone
+
+
+class Faulty(Scripted):
+    """A shop of two feeds; ``faults`` are what the next requests meet, by feed; ``pages`` each feed has."""
+
+    feeds = ("orders", "refunds")
+    pages = 1
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.faults: dict[tuple[str, int], Exception] = {}
+        self.read: list[tuple[str, int]] = []
+
+    async def changed(self, read: Poll | History) -> Page:
+        feed = read.feed if isinstance(read, Poll) else "past"
+        at = int(read.cursor or 0)
+        self.read.append((feed, at))
+        if (feed, at) in self.faults:
+            raise self.faults[feed, at]
+        found = [] if at else [self.document]
+        return Page(documents=found, cursor=str(min(at + 1, self.pages)), more=at + 1 < self.pages)
+
+
+def faulty() -> Faulty:
+    return Faulty(url="https://x", credentials=StrictModel(), options=NoOptions(), http=Http())
+
+
+def trouble(state: State) -> breakers.Pause | None:
+    return state.do(breakers.get, BreakerScope.SHOP, "acme")
+
+
+@pytest.mark.parametrize("fault", [Unavailable("no answer"), KeyError("id"), RecursionError()])
+async def test_a_feed_that_fails_does_not_keep_the_others_from_being_read(
+    state: State, fault: Exception
+) -> None:
+    adapter = faulty()
+    adapter.faults["orders", 0] = fault
+    shop = shop_of(state, adapter)
+    assert not await poll(shop)
+    assert adapter.read == [("orders", 0), ("refunds", 0)]
+    found = trouble(state)
+    assert found is not None
+    assert found.strikes == 1
+    assert found.lasts is not isinstance(fault, Unavailable)
+    adapter.faults.clear()
+    state.clock.forward(10)
+    assert await poll(shop)
+    assert trouble(state) is None
+
+
+@pytest.mark.parametrize("fault", [AuthError("refused"), Unavailable("busy", retry_after=30.0)])
+async def test_a_fault_of_the_whole_shop_costs_one_request(state: State, fault: Exception) -> None:
+    adapter = faulty()
+    adapter.faults["orders", 0] = fault
+    shop = shop_of(state, adapter)
+    assert not await poll(shop)
+    assert not await poll(shop)  # it rests
+    assert adapter.read == [("orders", 0)]
+
+
+async def test_a_round_keeps_what_it_has_and_only_rounds_without_progress_count(state: State) -> None:
+    adapter = faulty()
+    adapter.pages = 9
+    shop = shop_of(state, adapter)
+    for at in (2, 4, 6):  # each round comes further
+        adapter.faults = {("orders", at): Unavailable("no answer")}
+        assert not await poll(shop)
+        assert cursor(state) == str(at)
+        found = trouble(state)
+        assert found is not None
+        assert (found.strikes, found.rests(state.clock.steady())) == (1, False)
+    for strikes in (2, 3):  # these do not
+        assert not await poll(shop)
+        found = trouble(state)
+        assert found is not None
+        assert found.strikes == strikes
+    assert [place for place in adapter.read if place[0] == "orders"] == [
+        ("orders", at) for at in (0, 1, 2, 2, 3, 4, 4, 5, 6, 6, 6)
+    ]
+
+
+async def test_a_backfill_goes_on_at_the_page_that_failed_and_rests_with_its_shop(state: State) -> None:
+    adapter = faulty()
+    adapter.pages = 3
+    shop = shop_of(state, adapter)
+    begun = state.do(backfills.start, "acme", NOW - timedelta(days=9), NOW, NOW)
+    adapter.faults = {("past", 1): Unavailable("no answer")}
+    assert await read_backfill(shop) == 0.0
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await read_backfill(shop)
+    adapter.faults.clear()
+    state.do(breakers.fault, BreakerScope.SHOP, "acme", AuthError("no"), now=NOW, steady=state.clock.steady())
+    wait = await read_backfill(shop)
+    assert wait is not None
+    assert wait > 10
+    state.do(breakers.succeed, BreakerScope.SHOP, "acme")
+    while await read_backfill(shop) is not None:
+        pass
+    assert adapter.read == [("past", at) for at in (0, 1, 1, 1, 2)]
+    assert state.do(backfills.get, begun.id).state == "read"
+    assert await read_backfill(shop) is None
+
+
+class Poisoned(Scripted):
+    """A shop that fails at the order 3, always."""
+
+    fault: Exception = KeyError("id")
+    fetched: tuple[str, ...] = ()
+
+    async def fetch(self, ref: str) -> Document | None:
+        self.fetched += (ref,)
+        if ref == "3" or isinstance(self.fault, AuthError):
+            raise self.fault
+        return Document(ref=ref, changed_at=NOW, body={"total": 95})
+
+
+@pytest.mark.parametrize("fault", [KeyError("id"), Unavailable("500")])
+async def test_an_order_at_which_we_fail_does_not_keep_the_others_from_being_fetched(
+    state: State, fault: Exception
+) -> None:
+    adapter = Poisoned(url="https://x", credentials=StrictModel(), options=NoOptions(), http=Http())
+    adapter.fault = fault
+    with pytest.raises(type(fault)):
+        await look(shop_of(state, adapter), ["1", "2", "3", "4", "5"], "test")
+    assert adapter.fetched == ("1", "2", "3", "4", "5")
+    assert len(state.claim()) == 4
+
+
+async def test_a_refused_key_ends_the_looks_at_once(state: State) -> None:
+    adapter = Poisoned(url="https://x", credentials=StrictModel(), options=NoOptions(), http=Http())
+    adapter.fault = AuthError("refused")
+    with pytest.raises(AuthError):
+        await look(shop_of(state, adapter), ["1", "2", "3"], "test")
+    assert adapter.fetched == ("1",)
+
+
+async def test_an_idle_poll_of_two_feeds_is_three_transactions(state: State) -> None:
+    adapter = faulty()
+    shop = shop_of(state, adapter)
+    assert await poll(shop)
+    with transactions(state.db) as counted:
+        assert await poll(shop)
+    assert counted.number == 3

@@ -18,6 +18,7 @@ from connector.ingest.webhooks import BURST, FAULT, UNKNOWN_SECONDS, Errands
 from connector.mapping.mapper import Mapper
 from connector.mapping.order_ids import Numbering, Strategy
 from connector.mapping.settings import MappingSettings
+from connector.model.order import Document
 from connector.model.states import BreakerScope
 from connector.runtime.http import Http
 from connector.sdk import registry
@@ -29,7 +30,7 @@ from connector.state.outbox import acceptance
 from connector.state.outbox.payloads import BODIES
 from tests.shops.woocommerce import Shop as WooShop
 from tests.shops.woocommerce import serve
-from tests.state import State, open_state, version
+from tests.state import State, open_state, transactions, version
 
 LOOK = Notice(refs=("7",))
 
@@ -301,6 +302,42 @@ async def test_one_order_at_which_the_shop_always_fails_does_not_hold_up_the_oth
     scene.state.clock.forward(25 * 3600)
     assert await scene.run() is None
     assert "could not be fetched for a day" in scene.told("3")
+
+
+async def test_an_order_at_which_we_fail_does_not_hold_up_the_others_and_is_told(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = scene.store.adapter.fetch
+
+    async def fails_at_three(ref: str) -> Document | None:
+        if ref == "3":
+            raise KeyError("id")
+        return await fetch(ref)
+
+    monkeypatch.setattr(scene.store.adapter, "fetch", fails_at_three)
+    arrive(scene.state, look_at(3, 4, 5))
+    for _ in range(3):
+        wait = await scene.run()
+        assert wait is not None
+        scene.state.clock.forward(wait + 0.01)
+    assert rows(scene.state) == [("look", "3")]
+    trouble = scene.state.do(breakers.get, BreakerScope.INBOX, "acme")
+    assert trouble is not None
+    assert "doing what webhooks asked for: internal fault (KeyError at" in trouble.message
+    monkeypatch.undo()
+    scene.state.clock.forward(3600)
+    assert await scene.run() is None
+    assert scene.state.do(breakers.get, BreakerScope.INBOX, "acme") is None
+
+
+async def test_a_webhooks_order_is_taken_and_its_errand_settled_in_one_transaction(scene: Scene) -> None:
+    arrive(scene.state, look_at(3))
+    await scene.run()
+    with transactions(scene.state.db) as counted:
+        arrive(scene.state, look_at(4))
+        assert await scene.run() is None
+    assert counted.number == 3  # it arrives, it is found, it is taken; delivery adds its two
+    assert rows(scene.state) == []
 
 
 async def test_what_the_shop_asks_for_and_refused_keys_make_the_whole_shop_rest(scene: Scene) -> None:
