@@ -207,7 +207,11 @@ class SampleAdapter(Adapter[Credentials, NoOptions]):
         return _document(_as(_Row, body), body)
 
     def parse(self, document: Document) -> Order:
-        """Raises BadOrder naming the field that is not as the shop writes it."""
+        """Raises BadOrder naming the field that is not as the shop writes it.
+
+        ``placed_at`` is the only time that the shop states for the placing (``connector.demo.shop``):
+        ``created_at`` is when the cart was begun, and stands in for a cart alone, which is not sent.
+        """
         body = shaped(document.body, _Body)
         return Order(
             ref=document.ref,
@@ -215,6 +219,7 @@ class SampleAdapter(Adapter[Credentials, NoOptions]):
             placed_at=utc(body.placed_at or body.created_at, "placed_at"),
             changed_at=utc(body.changed_at, "changed_at"),
             placed=body.placed_at is not None,
+            cancelled=body.payment == "void" or body.delivery == "cancelled",
             test=body.test,
             settled=body.delivery in SETTLED,
             currency=body.currency,

@@ -11,7 +11,8 @@ Goods that came back and goods that replaced them both count as sold; what a ret
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -22,7 +23,7 @@ from adapters.medusa.statuses import Words
 from connector.model.errors import BadOrder
 from connector.model.order import Address, Discount, Document, LineItem, Order, Phone, TaxLine
 from connector.sdk import amounts
-from connector.sdk.fields import Part, moment_of, part_of, rows_of, text
+from connector.sdk.fields import Part, earliest, moment, moment_of, part_of, rows_of, text
 
 ORIGINS: Mapping[str, str] = {
     "order_id": "id",
@@ -59,8 +60,9 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
 def parse(document: Document) -> Order:
     """The order in our words. Raises BadOrder naming the field that cannot be.
 
-    ``placed_at`` is when it was created: Medusa keeps no other time, so a draft that became an order counts
-    from when the draft was made.
+    ``placed_at`` is when it was created, so a draft that became an order counts from when the draft was made
+    (seen on 2.21.2). An order that a module or plugin imports is created on that day; Medusa keeps no other
+    time of the placing, but a payment that was captured earlier proves that it is older, and counts.
     """
     body = document.body
     if body.get("id") != document.ref:
@@ -83,13 +85,14 @@ def parse(document: Document) -> Order:
     return Order(
         ref=document.ref,
         number=text(body.get("custom_display_id")) or text(body.get("display_id")),
-        placed_at=moment_of(body, "created_at"),
+        placed_at=earliest(moment_of(body, "created_at"), *_captured(body)),
         changed_at=document.changed_at,
         currency=currency,
         total=rounded(sum((each.total for each in charges), Decimal(0))),
         financial=statuses.financial(words),
         fulfillment=statuses.fulfillment(words),
         placed=statuses.is_placed(words) and body.get("is_draft_order") is not True,
+        cancelled=words.canceled,
         settled=statuses.is_settled(words),
         subtotal=rounded(sum((each.net for each in goods), Decimal(0))),
         discounts=tuple(
@@ -108,6 +111,13 @@ def parse(document: Document) -> Order:
         shipping=_address(delivery),
         origins=ORIGINS,
     )
+
+
+def _captured(body: Part) -> Iterator[datetime | None]:
+    """When money was taken; what cannot be read says nothing."""
+    for collection in rows_of(body, "payment_collections"):
+        for payment in rows_of(collection, "payments", "payment_collections[].payments"):
+            yield moment(payment.get("captured_at"))
 
 
 def _charge(part: Part, field: str, price: Any, quantity: Decimal) -> Charge:

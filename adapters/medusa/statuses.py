@@ -75,10 +75,8 @@ def fulfillment(words: Words) -> Status[FulfillmentStatus]:
 
 
 def is_placed(words: Words) -> bool:
-    """Not a draft, nor an order whose buyer is still at the bank; a canceled one only if it was paid."""
-    if words.order in ("draft", "requires_action") or words.payment == "requires_action":
-        return False
-    return not words.canceled or financial(words).value is not FinancialStatus.VOIDED
+    """Not a draft, nor an order whose buyer is still at the bank."""
+    return words.order not in ("draft", "requires_action") and words.payment != "requires_action"
 
 
 def is_settled(words: Words) -> bool:

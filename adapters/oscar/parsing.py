@@ -116,7 +116,10 @@ class _Body(msgspec.Struct):
 def parse(document: Document) -> Order:
     """The order in our words. Raises BadOrder naming the field that cannot be.
 
-    Every order of Oscar is placed: it is made when the checkout is through.
+    Every order of Oscar is placed: it is made when the checkout is through. ``placed_at`` is ``date_placed``,
+    the only time that django-oscar-api gives; an import sets it to the day of the purchase, or leaves it at
+    its own day (django-oscar 4.0, ``AbstractOrder.set_date_placed_default``; read November 2026), and then
+    nothing in the document says that the order is older: set ``live_from`` after such an import.
     """
     body = shaped(document.body, _Body)
     if ids_of(body.url)[-1:] != [document.ref]:
@@ -133,6 +136,7 @@ def parse(document: Document) -> Order:
         total=total,
         financial=Status(value=FINANCIAL.get(body.status), words=words, origin="status"),
         fulfillment=Status(value=FULFILLMENT.get(body.status), words=words, origin="status"),
+        cancelled=body.status == "Cancelled",
         settled=body.status in END_STATES,
         subtotal=sum((_before(line) for line in body.lines), Decimal(0)),
         discounts=_discounts(body),

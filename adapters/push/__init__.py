@@ -48,6 +48,7 @@ class Push(PushedAdapter[configuration.Credentials, configuration.Options]):
     ) -> None:
         super().__init__(url=url, credentials=credentials, options=options, http=http)
         self._parser = Parser(options)
+        self.dated = not options.version
         self._tokens = [token.get_secret_value() for token in credentials.token]
 
     async def check(self) -> ShopReport:

@@ -85,6 +85,11 @@ class Parser:
     def parse(self, document: Document) -> Order:
         """The order in our words. Raises BadOrder naming the option whose expression found something wrong.
 
+        ``placed_at`` is what ``options.placed_at`` finds, the one time that a sender states for the placing;
+        one that has several picks the earliest there (``min([ordered_at, paid_at])``), or names the other
+        under ``mapping.fields.order_date``: the earlier one counts. A change time says nothing about it:
+        many senders leave it empty or at a day of their own.
+
         Without a change time of the shop's own the order counts as changed when it was placed: one that is
         pushed long after it was placed is late, and nobody is written to about it.
         """
@@ -105,6 +110,7 @@ class Parser:
         if total is None:
             raise BadOrder("total", f"options.total ({self._places['total'].text}) finds no amount")
         billing, shipping = self._address("billing_address", body), self._address("shipping_address", body)
+        financial = self._status("financial_status", body, FINANCIAL)
         placed = _flag("placed", self._found("placed", body))
         return Order(
             ref=document.ref,
@@ -113,9 +119,10 @@ class Parser:
             changed_at=version if self._by_time and version else placed_at,
             currency=currency,
             total=total,
-            financial=self._status("financial_status", body, FINANCIAL),
+            financial=financial,
             fulfillment=self._status("fulfillment_status", body, FULFILLMENT),
             placed=placed is not False,
+            cancelled=financial.value is FinancialStatus.VOIDED,
             test=_flag("test", self._found("test", body)) is True,
             subtotal=subtotal,
             discounts=tuple(
@@ -167,6 +174,10 @@ class Parser:
         except timestamps.NoZone:
             raise BadOrder(
                 name, "the time states no zone; say which one it is under options.time_zone"
+            ) from None
+        except timestamps.Ambiguous:
+            raise BadOrder(
+                name, "these digits fit a calendar date and unix time alike; send ISO 8601, or a number"
             ) from None
         except ValueError:
             raise BadOrder(name, "is no time; ISO 8601 or unix (milli)seconds are") from None

@@ -11,13 +11,13 @@ from adapters.shopify.fields import ZERO, Money, digits, word
 from connector.model.errors import BadOrder
 from connector.model.order import Document, Order
 from connector.sdk import amounts
-from connector.sdk.fields import moment_of, part_of, rows_of, text
+from connector.sdk.fields import earliest, moment, moment_of, part_of, rows_of, text
 
 ORIGINS: Mapping[str, str] = {
     "order_id": "legacyResourceId",
     "total": "totalPriceSet",
     "currency": "currencyCode",
-    "order_date": "createdAt",
+    "order_date": "createdAt or processedAt, the earlier",
     "email": "email",
     "customer_id": "customer.legacyResourceId",
     "subtotal": "lineItems[].originalUnitPriceSet",
@@ -33,7 +33,13 @@ _OF_CUSTOMER = {"email": "customer.defaultEmailAddress.emailAddress"}
 
 
 def parse(document: Document, kind: str) -> Order:
-    """The order in our words; ``kind`` of money is shop or presentment. Raises BadOrder naming the field."""
+    """The order in our words; ``kind`` of money is shop or presentment. Raises BadOrder naming the field.
+
+    ``placed_at`` is the earlier of ``createdAt`` and ``processedAt``. Apps that import orders state the day
+    of the purchase as ``processedAt`` while ``createdAt`` is that of the import (shopify.dev, Admin API
+    2026-10, ``Order.processedAt``; read November 2026). A later ``processedAt`` counts for nothing: it can be
+    set at will, and an old order would pass for a new one. Of a draft ``createdAt`` is when it became one.
+    """
     body = document.body
     if body.get("legacyResourceId") != document.ref:
         raise BadOrder("legacyResourceId", "is not the id under which the shop listed the order")
@@ -57,8 +63,7 @@ def parse(document: Document, kind: str) -> Order:
     own_email, email = text(body.get("email")), text(known_email.get("emailAddress"))
     phones, sms_consent = phones_of(body, billing, shipping, part_of(customer, "defaultPhoneNumber"))
     origins = ORIGINS if kind == "shop" else _OF_PRESENTMENT
-    # ``processedAt`` can be set at will, and an old order would pass for new.
-    placed_at = moment_of(body, "createdAt")
+    placed_at = earliest(moment_of(body, "createdAt"), moment(body.get("processedAt")))
     return Order(
         ref=document.ref,
         number=text(body.get("name")),
@@ -68,6 +73,7 @@ def parse(document: Document, kind: str) -> Order:
         total=money.of(body, "totalPriceSet", "totalPriceSet"),
         financial=financial,
         fulfillment=fulfillment,
+        cancelled=cancelled,
         test=body.get("test") is True,
         settled=statuses.is_settled(
             financial, fulfillment, cancelled=cancelled, ships=body.get("requiresShipping") is not False

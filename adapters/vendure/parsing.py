@@ -37,6 +37,11 @@ _SHIPPING = "shipping tax"  # as Vendure's summary calls it
 def parse(document: Document) -> Order:
     """The order in our words. Raises BadOrder naming the field that cannot be.
 
+    ``placed_at`` is ``orderPlacedAt``, which Vendure sets once, when the cart becomes an order, and importers
+    set to the day of the purchase; it is the only time that is stated for the placing. ``createdAt`` is when
+    the cart was begun, often days before (Vendure 3.7.3, ``OrderPlacedStrategy``; seen November 2026), so an
+    earlier one proves nothing. It stands in for a cart, which is not sent.
+
     ``total`` is with tax, and what was sold: see ``_sold`` and ``_taxes``. Discounts are those of what is
     left, because Vendure works them out anew when something is cancelled.
     """
@@ -67,6 +72,7 @@ def parse(document: Document) -> Order:
             whole=packed >= sum(line.quantity for line in body.lines),
         ),
         placed=placed,
+        cancelled=body.state == "Cancelled",
         settled=statuses.is_settled(
             body.state,
             settled=settled,

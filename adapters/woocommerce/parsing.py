@@ -12,7 +12,7 @@ from adapters.woocommerce.configuration import Options
 from connector.model.errors import BadOrder
 from connector.model.order import Address, Consent, Discount, Document, LineItem, Order, Phone, TaxLine
 from connector.sdk.amounts import PRICE_DECIMALS, amount, currency, rounded
-from connector.sdk.fields import Part, moment_of, part_of, rows_of, text
+from connector.sdk.fields import Part, earliest, moment, moment_of, part_of, rows_of, text
 
 # How gateways mark payments made in their test mode; WooCommerce itself has no such flag. Read in the
 # sources of WooPayments, PayPal Payments and Payment Plugins for Stripe, November 2026.
@@ -46,8 +46,11 @@ def parse(document: Document, options: Options) -> Order:
     """The order in our words. Raises BadOrder naming the field that cannot be.
 
     ``placed_at`` is when the order was created, also for the block checkout, where that is when its draft
-    was made, at most a day earlier. The payment date would move when a merchant books a bank transfer, and
-    an old order would pass for a new one.
+    was made, at most a day earlier. It can be later than the real placing: importers and
+    ``POST /orders`` create an order today (REST v3: ``date_created`` is read-only) and set its payment or its
+    completion to the day in the past, and in wp-admin anybody can date an order anew. Nothing is paid or
+    completed before it was placed, so an earlier one of these counts. A later one does not: the payment date
+    moves when a merchant books a bank transfer, and an old order would pass for a new one.
     """
     body = document.body
     if str(body.get("id")) != document.ref:
@@ -65,13 +68,19 @@ def parse(document: Document, options: Options) -> Order:
     return Order(
         ref=document.ref,
         number=text(body.get("number")),
-        placed_at=moment_of(body, "date_created_gmt", UTC),
+        placed_at=earliest(
+            moment_of(body, "date_created_gmt", UTC),
+            moment(body.get("date_paid_gmt"), UTC),
+            moment(body.get("date_completed_gmt"), UTC),
+        ),
         changed_at=document.changed_at,
         currency=currency(body.get("currency"), "currency"),
         total=total,
         financial=statuses.financial(status, body, total, refunded, metas, options.authorized),
         fulfillment=statuses.fulfillment(status, body),
         placed=statuses.is_placed(status, body),
+        cancelled=status == "cancelled",
+        paid_once=statuses.is_paid(body),
         test=any(metas.get(key) == mode for key, mode in TEST_MODES.items()),
         settled=status in statuses.END_STATES,
         subtotal=sum((amount(line.get("subtotal"), "line_items[].subtotal") for line in lines), Decimal(0)),

@@ -58,13 +58,12 @@ def words(status: str) -> tuple[str, ...]:
 def is_placed(status: str, body: Body) -> bool:
     """Whether it may go out as a first push: not while the buyer is at the payment page, nor a dead order.
 
-    A cancelled order was one only if it had been paid; so was one in a status of a plugin, unless the store
-    says more about it.
+    One in a status of a plugin only if it was paid, unless the store says more about it.
     """
     if status in NEVER_PLACED:
         return False
-    if status == "cancelled" or status not in FINANCIAL:
-        return _is_paid(body)
+    if status not in FINANCIAL:
+        return is_paid(body)
     return True
 
 
@@ -87,7 +86,7 @@ def financial(
             if metas.get(key) == value:
                 return Status(value=FinancialStatus.AUTHORIZED, words=named, origin=f"meta_data[{key}]")
         return Status(value=FINANCIAL[status], words=named, origin="status")
-    if _is_paid(body):
+    if is_paid(body):
         return Status(value=FinancialStatus.PAID, words=named, origin="date_paid_gmt")
     if status == "completed":
         return Status(value=FINANCIAL[status], words=named, origin="status")
@@ -105,5 +104,6 @@ def fulfillment(status: str, body: Body) -> Status[FulfillmentStatus]:
     return Status(value=FULFILLMENT.get(status), words=words(status), origin="status")
 
 
-def _is_paid(body: Body) -> bool:
+def is_paid(body: Body) -> bool:
+    """Whether money came in, whatever became of the order."""
     return bool(body.get("date_paid_gmt"))

@@ -66,5 +66,11 @@ def _show(one: model.Sum) -> None:
     click.echo(
         f"  {one.brought_in} brought in now, {one.gone} no longer listed by the shop were looked at again"
     )
+    if one.differing:
+        click.echo(
+            f"  {one.differing} are otherwise at the shop than what is known, with an older change time: "
+            "change them at the shop in any small way, so that it gives them a newer one",
+            err=True,
+        )
     if one.missing:
         click.echo(f"  {one.missing} are in no state: please report this", err=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
+import msgspec
 from sqlalchemy import Connection
 
 from connector.ingest.source import Shop
 from connector.ingest.transform import Known, judge
 from connector.model.order import Document
-from connector.sdk.contract import Page
+from connector.sdk.contract import Adapter, Page
 from connector.state import documents
 from connector.state.outbox import acceptance
 
@@ -18,6 +20,13 @@ from connector.state.outbox import acceptance
 def as_of(page: Page, fetched_at: datetime) -> datetime:
     """When the documents of a page that was asked for at ``fetched_at`` were true, for their versions."""
     return min(page.as_of, fetched_at) if page.as_of else fetched_at
+
+
+def as_fetched(adapter: Adapter[Any, Any], document: Document, fetched_at: datetime) -> Document:
+    """A change cannot be later than the fetch that showed it: a wrong date would keep later states out."""
+    if not adapter.dated or document.changed_at <= fetched_at:
+        return document
+    return msgspec.structs.replace(document, changed_at=fetched_at)
 
 
 def take(
@@ -35,6 +44,7 @@ def take(
     """Judge documents and give them to the outbox, in the caller's transaction."""
     if not found:
         return acceptance.Accepted()
+    found = [as_fetched(shop.adapter, document, fetched_at) for document in found]
     rows = acceptance.known(connection, shop.name, [document.ref for document in found])
     bench = shop.bench
     versions = []

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from connector.ingest.page import take
+from connector.ingest.page import as_fetched, take
 from connector.ingest.source import Shop
 from connector.model.errors import BadOrder, UsageError
 from connector.model.order import Document
@@ -95,7 +95,7 @@ def take_in(
     """
     adapter = pushed_adapter(shop)
     now, steady = shop.clock.now(), shop.clock.steady()
-    arrived_at = as_of or now
+    arrived_at = min(as_of, now) if as_of else now
     found = _documents(adapter, bodies, arrived_at)
     refs = [one.ref for one in found if isinstance(one, Document)]
     if as_of is None:
@@ -130,7 +130,8 @@ def _documents(
         try:
             if not isinstance(body, dict):
                 raise BadOrder("order", "is no JSON object")
-            found.append(adapter.document(body, arrived_at + index * MOMENT))
+            at = arrived_at + index * MOMENT
+            found.append(as_fetched(adapter, adapter.document(body, at), at))
         except BadOrder as error:
             found.append(error)
     return found

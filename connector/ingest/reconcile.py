@@ -24,7 +24,9 @@ from connector.state.outbox.schema import OUTBOX, STATES
 class Sum(msgspec.Struct, frozen=True, kw_only=True):
     """The proof: ``listed`` orders at the shop are in exactly one state each, ``missing`` in none.
 
-    ``brought_in`` were new or changed. ``gone`` are known here but no longer listed by the shop in the span.
+    ``brought_in`` were new or changed. ``differing`` are otherwise at the shop than here, though the shop
+    gives them an older change time: they count as nothing else, and the sum is not right. ``gone`` are known
+    here but no longer listed by the shop in the span.
     """
 
     store: str
@@ -32,6 +34,7 @@ class Sum(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime
     listed: int
     brought_in: int
+    differing: int
     delivered: int
     waiting: int
     skipped: dict[str, int]
@@ -42,7 +45,7 @@ class Sum(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def adds_up(self) -> bool:
         """Whether the shop's orders are all accounted for."""
-        return self.missing == 0 and self.listed == (
+        return self.missing == self.differing == 0 and self.listed == (
             self.delivered + self.waiting + sum(self.skipped.values()) + self.failed
         )
 
@@ -71,6 +74,7 @@ async def look_at_open(shop: Shop, since: datetime, requests: int, *, pace: floa
 
 async def _reconcile(shop: Shop, since: datetime, until: datetime, pace: float) -> Sum:
     listed: set[str] = set()
+    differing: set[str] = set()
     brought_in = 0
     cursor: str | None = None
     more = True
@@ -82,12 +86,14 @@ async def _reconcile(shop: Shop, since: datetime, until: datetime, pace: float) 
             taken = await shop.db.run(_take, shop, page, as_of(page, fetched_at))
         shop.took(taken)
         brought_in += len(taken.changed)
+        differing.difference_update(document.ref for document in page.documents)
+        differing.update(one.ref for one in taken.results if one.differs)
         listed.update(document.ref for document in page.documents)
         cursor, more = page.cursor, page.more
         await rest(shop, sent, pace, page.wait)
     gone = await shop.db.run(_unlisted, shop.name, since, until, listed)
     await look(shop, gone, "reconcile", pace=pace)
-    return await shop.db.run(_sum, shop.name, since, until, listed, brought_in, len(gone))
+    return await shop.db.run(_sum, shop.name, since, until, listed, differing, brought_in, len(gone))
 
 
 def _take(connection: Connection, shop: Shop, page: Page, fetched_at: datetime) -> acceptance.Accepted:
@@ -132,6 +138,7 @@ def _sum(
     since: datetime,
     until: datetime,
     listed: set[str],
+    differing: set[str],
     brought_in: int,
     gone: int,
 ) -> Sum:
@@ -144,6 +151,8 @@ def _sum(
         if ref not in listed:
             continue
         known.add(ref)
+        if ref in differing:
+            continue
         states[state] += 1
         if state == "skipped":
             skipped[rule] = skipped.get(rule, 0) + 1
@@ -153,6 +162,7 @@ def _sum(
         until=until,
         listed=len(listed),
         brought_in=brought_in,
+        differing=len(differing & known),
         delivered=states["delivered"],
         waiting=states["waiting"],
         skipped=skipped,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import DecimalException
 from typing import Any
 
@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import Row
 
 from connector.mapping import lanes
-from connector.mapping.mapper import Mapped, Mapper
+from connector.mapping.mapper import Mapped, Mapper, Skipped
 from connector.model import payload
 from connector.model.errors import BadOrder
 from connector.model.facts import LaneFacts, LaneRules, StoreFacts, Version
@@ -20,6 +20,8 @@ from connector.runtime import exact_json, faults
 from connector.sdk.contract import Adapter
 
 log = structlog.get_logger()
+
+AHEAD = timedelta(days=1)  # how far a shop's clock or zone may be wrong before a time counts as the future
 
 
 class Bench(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,16 +68,25 @@ def judge(
     ``gone`` says that the shop no longer has the order and the document is the last one known.
     """
     version = Version(
-        ref=document.ref, feed=feed, state="failed", changed_at=document.changed_at, fetched_at=fetched_at
+        ref=document.ref,
+        feed=feed,
+        state="failed",
+        changed_at=document.changed_at,
+        fetched_at=fetched_at,
+        dated=bench.adapter.dated,
     )
     try:
         order = bench.adapter.parse(document)
         if gone:
             order = deleted(order)
         version = msgspec.structs.replace(
-            version, number=order.number, placed_at=order.placed_at, settled=order.settled
+            version,
+            number=order.number,
+            placed_at=None if _is_to_come(order.placed_at, now) else order.placed_at,
+            settled=order.settled,
         )
         mapped = bench.mapper.map(order, document.body, told=known.told)
+        placed_at = _placed_at(order, mapped, now)
     except BadOrder as error:
         return msgspec.structs.replace(version, reason=str(error))
     except DecimalException:
@@ -97,7 +108,7 @@ def judge(
     lane = lanes.decide(
         bench.rules,
         LaneFacts(
-            placed_at=order.placed_at,
+            placed_at=placed_at,
             due_since=known.due_since or due_since,
             first_told_live=known.first_told_live,
         ),
@@ -106,6 +117,7 @@ def judge(
     return msgspec.structs.replace(
         version,
         state="waiting",
+        placed_at=placed_at,
         notes=notes,
         lane=lane.lane,
         initial_sync=lane.initial_sync,
@@ -118,6 +130,28 @@ def judge(
         fulfillment_status=body_model.fulfillment_status or None,
         addresses=" ".join(payload.told_addresses(body_model)),
     )
+
+
+def _placed_at(order: Order, mapped: Mapped | Skipped, now: datetime) -> datetime:
+    """The earliest time that is stated for the placing: the platform's, or that of the store's mapping.
+
+    Raises BadOrder for an order that would go out as placed in the future: such a time is none, and of an
+    order without a time nobody knows whether its buyer may be written to.
+    """
+    if not isinstance(mapped, Mapped):
+        return order.placed_at
+    order_date = mapped.payload.order_date
+    if _is_to_come(order_date, now):
+        raise BadOrder(
+            "order_date",
+            f"{order_date:%Y-%m-%d %H:%M}Z has not come yet, so it cannot be when the order was placed "
+            f"({mapped.origins.get('order_date', 'the shop')}); correct it at the shop or in the mapping",
+        )
+    return min(order.placed_at, order_date)
+
+
+def _is_to_come(moment: datetime, now: datetime) -> bool:
+    return moment > now + AHEAD
 
 
 def _due_since(order: Order, facts: StoreFacts, now: datetime) -> datetime:

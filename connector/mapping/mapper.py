@@ -19,7 +19,16 @@ from connector.mapping.phones import e164
 from connector.mapping.settings import BUILT_IN_RULES, NO_CONTACT, NOT_PLACED, TEST_ORDER, MappingSettings
 from connector.mapping.warnings import Note, NoteKind
 from connector.model.errors import BadOrder
-from connector.model.order import Address, Consent, FinancialStatus, FulfillmentStatus, Order, Phone, Status
+from connector.model.order import (
+    MONEY_CAME,
+    Address,
+    Consent,
+    FinancialStatus,
+    FulfillmentStatus,
+    Order,
+    Phone,
+    Status,
+)
 from connector.model.payload import Payload
 from connector.sdk.expressions import Expression, ExpressionError
 
@@ -118,8 +127,9 @@ class Mapper:
         if self._applies(TEST_ORDER, body, order.test):
             return Skipped(TEST_ORDER, self._why(TEST_ORDER, "a test order"))
         if not told and self._applies(NOT_PLACED, body, not self._placed(order)):
-            word = _shown(order.financial.words or order.fulfillment.words) or "not placed"
-            return Skipped(NOT_PLACED, self._why(NOT_PLACED, f"not an order yet, or no longer: {word}"))
+            word = _shown(order.financial.words or order.fulfillment.words) or "no status"
+            why = "called off and never paid" if self._called_off(order) else "not an order yet, or no longer"
+            return Skipped(NOT_PLACED, self._why(NOT_PLACED, f"{why}: {word}"))
         for rule in (*self._own_rules, NO_CONTACT):
             if self._applies(rule, body, False):
                 return Skipped(rule, self._why(rule))
@@ -143,12 +153,21 @@ class Mapper:
         for word in words:
             if word in self.settings.placed:
                 return self.settings.placed[word]
+        if self._called_off(order):
+            return False
         if order.placed or order.financial.value or order.fulfillment.value:
             return order.placed
         return any(
             word in self.settings.financial_status or word in self.settings.fulfillment_status
             for word in words
         )
+
+    def _called_off(self, order: Order) -> bool:
+        """Whether it was cancelled and money for it never came: the same on every platform."""
+        money = order.financial
+        said = None if money.firm else _first(money.words, self.settings.financial_status)
+        cancelled = order.cancelled or said is FinancialStatus.VOIDED
+        return cancelled and not order.paid_once and (said or money.value) not in MONEY_CAME
 
     def _take_fields(self, draft: _Draft, body: Mapping[str, Any]) -> None:
         for name, expression in self._fields.items():
@@ -171,6 +190,10 @@ class Mapper:
         if isinstance(found, bool) or not isinstance(found, int | str):
             raise BadOrder("order_id", "mapping.order_id.from finds neither a whole number nor text")
         return self._numbering.number(found)
+
+
+def _first(words: tuple[str, ...], table: Mapping[str, S]) -> S | None:
+    return next((table[word] for word in words if word in table), None)
 
 
 def _shown(words: tuple[str, ...]) -> str:

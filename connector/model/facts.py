@@ -56,6 +56,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
     ``state`` is waiting, skipped or failed; whether a waiting one is already known to Privy is decided
     by ``accept``. ``due_since`` is only used for an order that Privy was never told.
+    ``dated`` says that ``changed_at`` is a time and not a counter of the sender's.
     ``lane``, ``initial_sync`` and ``why`` are what was decided for a waiting one; the sender decides again.
     """
 
@@ -64,6 +65,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     changed_at: datetime
     fetched_at: datetime
+    dated: bool = True
     lane: LaneName = "history"
     initial_sync: bool | None = None
     why: str = ""

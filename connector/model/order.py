@@ -139,6 +139,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     sent unless an earlier state of it was. ``total`` is what was sold (refunds do not lower it),
     ``subtotal`` the sum of quantity x price of the lines. ``phones`` in the order they are to be tried;
     ``sms_consent`` is for the first of them.
+    ``cancelled`` says that it was called off, and ``paid_once`` that money for it had come in whatever its
+    status says today: one that is called off without is no order for Privy, as if it were never placed.
     ``settled`` is true in an end state, where no further change is expected.
     ``origins`` says for payload fields which part of the document they came from.
     """
@@ -152,6 +154,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     fulfillment: Status[FulfillmentStatus]
     number: str = ""
     placed: bool = True
+    cancelled: bool = False
+    paid_once: bool = False
     test: bool = False
     settled: bool = False
     subtotal: Decimal | None = None
@@ -166,6 +170,16 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     email_consent: Consent | None = None
     sms_consent: Consent | None = None
     origins: Mapping[str, str] = {}
+
+
+MONEY_CAME = frozenset(
+    (
+        FinancialStatus.PAID,
+        FinancialStatus.PARTIALLY_PAID,
+        FinancialStatus.PARTIALLY_REFUNDED,
+        FinancialStatus.REFUNDED,
+    )
+)
 
 
 def deleted(order: Order) -> Order:

@@ -147,6 +147,7 @@ class Adapter(ABC, Generic[Creds, Opts]):
     Options: ClassVar[type[BaseModel]] = NoOptions
     traits: ClassVar[Traits]
     feeds: ClassVar[tuple[str, ...]] = ("orders",)
+    dated: bool = True  # whether ``Document.changed_at`` is a time; else a sender's counter in its place
     batch: int = 1  # how many orders ``fetch_many`` gets with one request
 
     def __init__(self, *, url: str, credentials: Creds, options: Opts, http: Http) -> None:

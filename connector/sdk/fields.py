@@ -63,6 +63,11 @@ def moment_of(body: Part, name: str, zone: tzinfo | None = None) -> datetime:
     return time
 
 
+def earliest(first: datetime, *others: datetime | None) -> datetime:
+    """The earliest of the times that a platform states for one placing; None is none."""
+    return min([first, *(time for time in others if time is not None)])
+
+
 def shaped(body: Part, kind: type[T]) -> T:
     """The body in its shape, a msgspec struct. Raises BadOrder naming the field; values are not quoted."""
     try:

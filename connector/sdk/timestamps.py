@@ -30,18 +30,35 @@ _END_OF_DAY = re.compile(r"(?P<before>.*[T ])24(?P<after>:?00(:?00([.,]0*)?)?)",
 _LEAP_SECOND = re.compile(r"(?P<before>.*[T ]\d\d(:?)\d\d\2)60(?P<after>[.,]\d*)?", re.ASCII | re.IGNORECASE)
 
 
+# Calendar dates without marks between their parts, as spreadsheets and old systems write them.
+_DIGITS = re.compile(
+    r"(?P<day>(?:19|20|21)\d{6})(?P<clock>\d{4}(?:\d\d)?)(?P<fine>\d{3})?(?P<rest>\D.*)?", re.ASCII
+)
+_SHORT = (("%y%m%d%H%M%S", 12), ("%y%m%d%H%M", 10), ("%Y%m%d%H", 10), ("%d%m%y%H%M", 10), ("%m%d%y%H%M", 10))
+
+
 class NoZone(ValueError):
     """A time that states no zone, where nobody knows which one it is."""
+
+
+class Ambiguous(ValueError):
+    """Digits that fit a calendar date and unix time alike: an old order could pass for a new one."""
 
 
 def read(value: Any, zone: tzinfo | None = None) -> datetime:
     """A time in ISO 8601, or unix seconds or milliseconds as a number or as its digits.
 
-    Raises NoZone, and ValueError for anything else; neither quotes the value.
+    Digits that fit a calendar date are never read as unix time: with the whole year they are that date
+    (``20260601120000``), else it is unclear what is meant. Raises NoZone, Ambiguous, and ValueError for
+    anything else; none quotes the value.
     """
     if isinstance(value, str):
         text = value.strip()
-        return unix(int(text)) if _UNIX.fullmatch(text) else iso(text, zone)
+        if not _UNIX.fullmatch(text) or _compact(text):
+            return iso(text, zone)
+        if any(_fits(text, form, length) for form, length in _SHORT):
+            raise Ambiguous("digits that fit a calendar date and unix time alike")
+        return unix(int(text))
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return unix(value)
     raise ValueError("not a time")
@@ -64,6 +81,7 @@ def iso(text: str, zone: tzinfo | None = None) -> datetime:
     """ISO 8601 and RFC 3339 with ``z``, a leap second, ``24:00``, `` UTC``, ``[Europe/Berlin]``.
 
     A stated offset counts before a zone in brackets, that before ``zone``. A date alone is its first instant.
+    Digits alone are a calendar date with its whole year (8, 12, 14 or, with milliseconds, 17 of them).
     Raises NoZone, and ValueError for what is no time.
     """
     try:
@@ -83,7 +101,31 @@ def has_clock(text: str) -> bool:
     return ":" in text or "T" in text.upper()
 
 
+def _compact(text: str) -> str:
+    """``202606011200`` and its kind with ISO 8601's T; empty for what is no such date."""
+    match = _DIGITS.fullmatch(text) if len(text) <= _LONGEST else None
+    if match is None:
+        return ""
+    day, clock, fine, rest = match["day"], match["clock"], match["fine"], match["rest"] or ""
+    if not _fits(day + clock, "%Y%m%d%H%M%S" if len(clock) == 6 else "%Y%m%d%H%M", 8 + len(clock)):
+        return ""
+    return f"{day}T{clock}{f'.{fine}' if fine else ''}{rest}"
+
+
+def _fits(digits: str, form: str, length: int) -> bool:
+    if len(digits) != length:
+        return False
+    try:
+        datetime.strptime(digits, form)  # noqa: DTZ007 only asked whether there is such a date
+    except ValueError:
+        return False
+    return True
+
+
 def _time(text: str) -> datetime:
+    text = _compact(text) or text
+    if text.isdecimal() and len(text) != len("20260601"):
+        raise ValueError("not a time")  # Python takes a digit in the middle for what stands before the clock
     try:
         return datetime.fromisoformat(text)  # nearly every one
     except ValueError:

@@ -45,7 +45,7 @@ def with_metas(name: str, **metas: Any) -> Order:
         ("processing_card_paid", "paid", "unfulfilled", True),
         ("processing_cod_unpaid", "pending", "unfulfilled", True),
         ("virtual_download_completed_no_shipping", "paid", "fulfilled", True),
-        ("cancelled_unpaid_timeout", "voided", "restocked", False),
+        ("cancelled_unpaid_timeout", "voided", "restocked", True),
         ("failed_card", "voided", "unfulfilled", False),
         ("refunded_full_items", "refunded", "fulfilled", True),
         ("completed_card", "refunded", "fulfilled", True),
@@ -130,9 +130,14 @@ def test_a_store_can_name_a_status_with_or_without_its_prefix() -> None:
     assert order("onhold_bacs", status="wc-on-hold").fulfillment.value == FulfillmentStatus.ON_HOLD
 
 
-def test_a_cancelled_or_unmapped_order_is_placed_only_if_it_was_paid() -> None:
-    assert order("processing_card_paid", status="cancelled").placed
-    assert not order("processing_cod_unpaid", status="cancelled").placed
+def test_a_cancelled_order_says_so_and_whether_it_was_paid() -> None:
+    paid, unpaid = (order(name, status="cancelled") for name in ("processing_card_paid", "onhold_bacs"))
+    assert (paid.cancelled, paid.paid_once) == (True, True)
+    assert (unpaid.cancelled, unpaid.paid_once) == (True, False)
+    assert not order("processing_card_paid").cancelled
+
+
+def test_an_order_in_an_unmapped_status_is_placed_only_if_it_was_paid() -> None:
     assert order("processing_card_paid", status="shipped").placed
     assert not order("processing_cod_unpaid", status="shipped").placed
 

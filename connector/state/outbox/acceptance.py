@@ -43,13 +43,17 @@ _JUDGED = [name for name in _VERSION if name in Version.__struct_fields__]
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What became of one order of a page: its state, unchanged or stale; ``lane`` where it has a body."""
+    """What became of one order of a page: its state, unchanged or stale; ``lane`` where it has a body.
+
+    ``differs`` says that a stale one shows other content than what is known, though it was fetched later.
+    """
 
     ref: str
     outcome: str
     lane: str
     rule: str
     reason: str
+    differs: bool = False
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +102,8 @@ def accept(
         row, old = rows.get(version.ref), {"old_store": store, "old_ref": version.ref}
         if row is not None and _older(version, row, now):
             stale += 1
-            results.append(_result(version, "stale"))
+            differs = version.hash != row.hash and version.fetched_at >= row.fetched_at
+            results.append(_result(version, "stale", differs=differs))
             if version.hash != row.hash:
                 events.append(_event(now, store, version, "stale", "older than what is known, left out"))
             continue
@@ -108,7 +113,7 @@ def accept(
         if row is not None and not force and _same(row, version, state):
             unchanged += 1
             results.append(_result(version, "unchanged"))
-            if version.changed_at > row.changed_at:
+            if version.changed_at != row.changed_at:
                 # Else a late document from in between would be taken for news.
                 touched.append(
                     {"new_changed_at": version.changed_at, "new_fetched_at": version.fetched_at} | old
@@ -148,8 +153,11 @@ def accept(
 
 def _older(version: Version, row: Row[Any], now: datetime) -> bool:
     """Whether what is known is newer. A time of ours that lies ahead: the clock was set back."""
-    if version.changed_at != row.changed_at:
-        return bool(version.changed_at < row.changed_at)
+    known_at = row.changed_at
+    if version.dated and known_at > row.fetched_at:  # taken before change times were held to their fetch
+        known_at = row.fetched_at
+    if version.changed_at != known_at:
+        return bool(version.changed_at < known_at)
     return bool(version.fetched_at < row.fetched_at <= now)
 
 
@@ -203,8 +211,9 @@ def _event(now: datetime, store: str, version: Version, outcome: str, detail: st
     return Event(now, store, version.ref, "seen", outcome, f"by {version.feed}, changed {when}: {detail}")
 
 
-def _result(version: Version, outcome: str) -> Result:
-    return Result(version.ref, outcome, version.lane if version.body else "", version.rule, version.reason)
+def _result(version: Version, outcome: str, *, differs: bool = False) -> Result:
+    lane = version.lane if version.body else ""
+    return Result(version.ref, outcome, lane, version.rule, version.reason, differs)
 
 
 def _told(version: Version, state: str) -> str:

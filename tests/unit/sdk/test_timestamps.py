@@ -99,6 +99,51 @@ def test_unix_seconds_and_milliseconds_are_read(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("digits", "time"),
+    [
+        ("20260601120000", NOON),
+        ("202606011200", NOON),
+        ("20260601120000000", NOON),
+        ("20260601120000Z", NOON),
+        ("20260601140000+0200", NOON),
+        ("20260601120000.5", NOON.replace(microsecond=500_000)),
+        ("20260601", NOON.replace(hour=0)),
+    ],
+)
+def test_digits_with_the_whole_year_are_a_calendar_date(digits: str, time: datetime) -> None:
+    assert timestamps.read(digits, UTC) == time
+    assert timestamps.iso(digits, UTC) == time
+    if digits.isdigit():
+        with pytest.raises(timestamps.NoZone):
+            timestamps.read(digits)
+
+
+@pytest.mark.parametrize(
+    "digits",
+    [
+        "2606011000",  # 2026-06-01 10:00, or unix time of 2052
+        "2026060110",  # the tenth hour of that day, or 2034
+        "1712241830",  # 2017-12-24 18:30, or April 2024
+        "0106261000",
+        "3112251000",
+        "1225171830",
+        "260601100000",
+    ],
+)
+def test_digits_that_fit_a_calendar_date_are_never_read_as_unix_time(digits: str) -> None:
+    with pytest.raises(timestamps.Ambiguous):
+        timestamps.read(digits, UTC)
+    with pytest.raises(ValueError, match="not a time"):
+        timestamps.iso(digits, UTC)
+
+
+@pytest.mark.parametrize("digits", ["20261301120000", "20260601250000", "2026060112000", "260601", "1" * 17])
+def test_digits_that_fit_neither_are_no_time(digits: str) -> None:
+    with pytest.raises(ValueError, match="not a time"):
+        timestamps.iso(digits, UTC)
+
+
+@pytest.mark.parametrize(
     "value",
     [
         None,
