@@ -1,18 +1,19 @@
 """A web application on a socket of our own, inside a running event loop: front, sandbox, sample shop.
 
 uvicorn without its signal handlers (the program has its own), and with what it lacks against slow callers: a
-request's head must come whole within ``HEAD_SECONDS``, and where too many connections are open, the one that
-has been waiting longest for a request is closed.
+request's head and body must come whole, and its answer be taken, within seconds; and where too many
+connections are open, or too many of one peer wait, the one that has been waiting longest is closed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import socket
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from operator import itemgetter
 from typing import Any
 
 import h11
@@ -21,14 +22,26 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from connector.model.errors import UsageError
+from connector.runtime.throttle import ThrottleFilter
 
 HEAD_BYTES = 32 * 1024  # request line and headers together
 HEAD_SECONDS = 10.0
 IDLE_SECONDS = 15.0  # how long a connection may rest between two requests
-MOST_CONNECTIONS = 250
+BODY_SECONDS = 40.0  # whoever serves the request gives up earlier, with an answer
+READING_SECONDS = 30.0  # in which a peer must take something of an answer
+LINGER_SECONDS = 5.0  # for the last bytes of a connection that is closed
+MOST_CONNECTIONS, FEWEST_CONNECTIONS = 250, 16
+PART_OF_ONE_PEER = 0.6  # of the connections may wait for one peer; a reverse proxy is one
 TICK = 1.0  # seconds between two looks at the clock for the Date header
 
+ACCEPTED = (
+    8  # connections a turn of the loop; asyncio logs as many failures to take one, and tries each again
+)
+BACKLOG = 2048
+
 logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # else each malformed request is a line of the log
+for _name in ("uvicorn.error", "asyncio"):
+    logging.getLogger(_name).addFilter(ThrottleFilter())  # peers, and a lack of descriptors, set these off
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -46,7 +59,7 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(place)
-        listener.listen(2048)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise UsageError(
@@ -83,6 +96,8 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(BACKLOG)  # asyncio has set its own, which is how many it takes in a turn
         self.ready.set()
 
     async def main_loop(self) -> None:
@@ -126,7 +141,7 @@ async def serving(app: ASGIApp, listener: socket.socket, *, grace: int = 1) -> A
         timeout_keep_alive=int(IDLE_SECONDS),
         timeout_graceful_shutdown=grace,
         proxy_headers=False,
-        backlog=2048,
+        backlog=ACCEPTED,
     )
     server = Server(config, listener)
     task = asyncio.create_task(server.serve(sockets=[listener]), name="listener")
@@ -142,16 +157,24 @@ async def serving(app: ASGIApp, listener: socket.socket, *, grace: int = 1) -> A
 
 
 class _Connection(H11Protocol):
-    """``_since`` is when it began to wait for a request (the loop's seconds); None while it has one."""
+    """``_since`` is when it began to wait for its peer (the loop's seconds), to send or to take something;
+    None while the wait is for us. ``_stage`` says for what."""
 
+    _stage = ""
     _since: float | None = None
     _deadline: asyncio.TimerHandle | None = None
 
+    @property
+    def peer(self) -> str:
+        """Whose connection it is; of IPv6 the network, since whoever has one address there has many."""
+        host = self.client[0] if self.client else ""
+        return ":".join(host.split(":")[:4]) if ":" in host else host
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        if len(self.connections) >= MOST_CONNECTIONS:
-            self._make_room()
         super().connection_made(transport)
         self._look()
+        if not self._make_room():
+            transport.abort()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -159,34 +182,85 @@ class _Connection(H11Protocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.conn.their_state is h11.IDLE:
-            self._since = self.loop.time()  # uvicorn's own timer ends a connection that stays idle
+        if self._stage != "reading":
+            self._rest()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._wait_for("reading", READING_SECONDS)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._rest()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._settle()
         super().connection_lost(exc)
 
-    def _make_room(self) -> None:
-        waiting = [
-            (one._since, one)
-            for one in self.connections
-            if isinstance(one, _Connection) and one._since is not None
-        ]
-        if waiting:
-            longest = min(waiting, key=itemgetter(0))[1]
-            longest._settle()  # it stays in the set until the loop's next turn, and must not be chosen again
-            longest.transport.abort()
+    def _make_room(self) -> bool:
+        """Close the connection that has waited longest of whoever has most; whether there is room now.
+
+        So one peer's unfinished requests end before anybody else's, and a new connection is let in as long
+        as any other only waits.
+        """
+        waiting: dict[str, list[_Connection]] = defaultdict(list)
+        for one in self.connections:
+            if isinstance(one, _Connection) and one._since is not None and one is not self:
+                waiting[one.peer].append(one)
+        most = _most()
+        if len(waiting[self.peer]) >= most * PART_OF_ONE_PEER:
+            crowd = waiting[self.peer]
+        elif len(self.connections) > most:
+            crowd = max(waiting.values(), key=len)
+        else:
+            return True
+        if not crowd:  # all work for somebody; each comes to its end by itself
+            return len(self.connections) <= 2 * most
+        longest = min(crowd, key=lambda one: one._since or 0.0)
+        longest._settle()  # it stays in the set until the loop's next turn, and must not be chosen again
+        longest.transport.abort()
+        return True
+
+    def _rest(self) -> None:
+        """Between two requests uvicorn's own timer ends a connection that stays idle."""
+        if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
+            self._wait_for("rest", None)
+        else:
+            self._look()
 
     def _look(self) -> None:
-        """A head that has begun to come must come to its end in time, however its bytes are spread."""
-        if self.conn.their_state is not h11.IDLE:
+        """A head and a body that have begun to come must come to their end, however their bytes are spread;
+        what was said must be taken."""
+        state = self.conn.their_state
+        if self.transport.is_closing():
+            self._wait_for("end", LINGER_SECONDS)
+        elif state is h11.IDLE:
+            self._wait_for("head", HEAD_SECONDS)
+        elif state is h11.SEND_BODY:
+            self._wait_for("body", BODY_SECONDS)
+        else:
             self._settle()
-        elif self._deadline is None and not self.transport.is_closing():
-            self._since = self.loop.time()
-            self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+
+    def _wait_for(self, stage: str, seconds: float | None) -> None:
+        if stage == self._stage:
+            return
+        self._settle()
+        self._stage, self._since = stage, self.loop.time()
+        if seconds is not None:
+            self._deadline = self.loop.call_later(seconds, self.transport.abort)
 
     def _settle(self) -> None:
-        self._since = None
+        self._stage, self._since = "", None
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def _most() -> int:
+    """How many connections there may be; fewer where the process may open few files, for others need some."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(FEWEST_CONNECTIONS, min(MOST_CONNECTIONS, soft // 3))

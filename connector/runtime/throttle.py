@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections import OrderedDict
 
 SECONDS = 60.0  # between two lines about the same
@@ -28,3 +30,18 @@ class Throttle:
         if len(self._last) > MOST_KEPT:
             self._last.popitem(last=False)
         return held
+
+
+class ThrottleFilter(logging.Filter):
+    """The same for a library's logger: records that begin alike are one a minute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._throttle = Throttle()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        begins = str(record.msg).partition("\n")[0][:80]
+        held = self._throttle.due(f"{record.name} {begins}", time.monotonic())
+        if held:
+            record.msg = f"{record.msg} ({held} more like it)"
+        return held is not None

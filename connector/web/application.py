@@ -25,6 +25,7 @@ from connector.model.errors import StateError
 from connector.runtime.listener import Server, bind, serving, shown
 from connector.web import health, metrics, pages, push, sign_in, webhooks
 from connector.web.context import Front, error
+from connector.web.request_body import Bodies
 
 log = structlog.get_logger()
 
@@ -58,6 +59,7 @@ def application(front: Front) -> ASGIApp:
     handlers = {HTTPException: _refused, StateError: _unavailable, ClientDisconnect: _cut_off}
     app = Starlette(routes=routes(front), exception_handlers=handlers)
     app.state.front = front
+    app.state.bodies = Bodies()
     app.router.redirect_slashes = False  # shops follow no redirect, and it would quote the caller's own Host
     return _Guard(app, front)
 
