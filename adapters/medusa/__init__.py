@@ -12,9 +12,11 @@ recordings and documents of it. What only its source says is marked as such.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 from adapters.medusa import configuration, paging
-from adapters.medusa.client import MOST_IDS, Client
+from adapters.medusa.client import MOST_IDS, Client, document
 from adapters.medusa.parsing import parse
 from connector.model.order import Document, Order
 from connector.runtime.http import Http
@@ -28,6 +30,7 @@ from connector.sdk.contract import (
     ShopReport,
     Traits,
     WebhookRequest,
+    from_elsewhere,
     order_notice,
 )
 
@@ -101,6 +104,10 @@ class Medusa(Adapter[configuration.Credentials, configuration.Options]):
     async def fetch_many(self, refs: Sequence[str]) -> Sequence[Document]:
         """As far as the lists show them."""
         return await self._client.orders(refs)
+
+    def document(self, body: dict[str, Any], arrived_at: datetime) -> Document:
+        """As a list gives it; its change time is its own."""
+        return from_elsewhere(document, body, "id")
 
     def parse(self, document: Document) -> Order:
         """See ``parsing``."""

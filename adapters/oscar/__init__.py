@@ -11,6 +11,8 @@ and documents of it, and a stand-in that keeps its rules.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 from adapters.oscar import configuration, paging
 from adapters.oscar.client import Client
@@ -28,6 +30,7 @@ from connector.sdk.contract import (
     ShopReport,
     Traits,
     WebhookRequest,
+    from_elsewhere,
 )
 from connector.sdk.findings import identity_of, own_statuses
 
@@ -89,6 +92,10 @@ class Oscar(Adapter[configuration.Credentials, configuration.Options]):
             return None
         row = await self._client.order(ref)
         return None if row is None else await paging.document(self._client, row)
+
+    def document(self, body: dict[str, Any], arrived_at: datetime) -> Document:
+        """A row of the list with its lines in it, or both apart as ``order`` and ``lines``."""
+        return from_elsewhere(paging.together, body, "url")
 
     def parse(self, document: Document) -> Order:
         """See ``parsing``."""

@@ -125,6 +125,12 @@ def whole(body: dict[str, Any], lines: list[dict[str, Any]]) -> Document:
     return Document(ref=reference(body), changed_at=placed_at, body={**body, "lines": lines})
 
 
+def together(body: dict[str, Any]) -> Document:
+    """A document with its lines, or with ``order`` and ``lines`` apart. Raises Unavailable for nonsense."""
+    row = body["order"] if isinstance(body.get("order"), dict) else body
+    return whole(row, body.get("lines") or [])
+
+
 def reference(body: Mapping[str, Any]) -> str:
     """The primary key, which stands in the order's own link only. Raises Unavailable."""
     ids = ids_of(body.get("url"))

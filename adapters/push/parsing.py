@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from adapters.push.configuration import Options
-from connector.model.errors import BadOrder
+from connector.model.errors import BadOrder, NoId
 from connector.model.order import (
     Address,
     Consent,
@@ -27,6 +27,7 @@ from connector.sdk import timestamps
 from connector.sdk.amounts import amount, decimals, whole
 from connector.sdk.contract import StrictModel
 from connector.sdk.expressions import Expression, ExpressionError
+from connector.sdk.identifiers import identifier
 from connector.sdk.timestamps import EPOCH
 
 LONGEST_ID = 200
@@ -64,14 +65,14 @@ class Parser:
         self._from_lines = f"{options.line_items}: quantity x price"
 
     def document(self, body: dict[str, Any], arrived_at: datetime) -> Document:
-        """The body with its id and version. Raises BadOrder when it has no id.
+        """The body with its id and version. Raises NoId, and BadOrder for an id that others could share.
 
         A version that cannot be read makes a Document older than any other, so that it can replace nothing;
         ``parse`` says why it is a bad order.
         """
-        ref = _text("id", self._found("id", body)).strip()
+        ref = identifier(self._found("id", body), "id")
         if not ref:
-            raise BadOrder("id", f"options.id ({self._places['id'].text}) finds none in the document")
+            raise NoId("id", f"options.id ({self._places['id'].text}) finds none in the document")
         if len(ref) > LONGEST_ID or not ref.isprintable():
             raise BadOrder(
                 "id", f"is longer than {LONGEST_ID} characters, or holds some that cannot be printed"

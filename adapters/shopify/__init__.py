@@ -16,11 +16,14 @@ and 2026, and Shopify's documentation. No shop of ours was asked.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 from adapters.shopify import configuration, diagnosis, paging, subscriptions, webhooks
 from adapters.shopify.access import is_local, shop_domain
 from adapters.shopify.bulk import BulkHistory
 from adapters.shopify.client import Client
+from adapters.shopify.documents import node
 from adapters.shopify.listing import Listing
 from adapters.shopify.parsing import parse
 from connector.model.errors import AuthError
@@ -37,6 +40,7 @@ from connector.sdk.contract import (
     Subscription,
     Traits,
     WebhookRequest,
+    from_elsewhere,
 )
 
 
@@ -86,6 +90,10 @@ class Shopify(Adapter[configuration.Credentials, configuration.Options], Subscri
     async def fetch_many(self, refs: Sequence[str]) -> Sequence[Document]:
         """The same for several."""
         return await self._listing.several(refs)
+
+    def document(self, body: dict[str, Any], arrived_at: datetime) -> Document:
+        """As this program keeps it, or a node of GraphQL with its connection of lines."""
+        return from_elsewhere(node, body, "legacyResourceId")
 
     def parse(self, document: Document) -> Order:
         """See ``parsing``."""

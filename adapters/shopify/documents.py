@@ -13,6 +13,16 @@ from connector.sdk.fields import moment
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def node(body: dict[str, Any]) -> Document:
+    """An order with its line items, as a plain list or as GraphQL's connection. Raises Unavailable, too."""
+    lines = body.get("lineItems")
+    if isinstance(lines, dict):
+        edges = lines.get("edges")
+        edges = edges if isinstance(edges, list) else []
+        lines = lines.get("nodes") or [edge.get("node") for edge in edges if isinstance(edge, dict)]
+    return document(body, lines if isinstance(lines, list) else [])
+
+
 def document(node: Any, lines: Sequence[Any]) -> Document:
     """The order with its line items as a plain list.
 

@@ -12,6 +12,8 @@ verified by the schema only, other databases than PostgreSQL not at all.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 from adapters.vendure import configuration, diagnosis
 from adapters.vendure.api import Api
@@ -29,6 +31,7 @@ from connector.sdk.contract import (
     ShopReport,
     Traits,
     WebhookRequest,
+    from_elsewhere,
     order_notice,
 )
 
@@ -79,6 +82,10 @@ class Vendure(Adapter[configuration.Credentials, configuration.Options]):
     async def fetch_many(self, refs: Sequence[str]) -> Sequence[Document]:
         """By their ids, as one list."""
         return [document(body) for body in (await self._lists.some(list(refs))).bodies]
+
+    def document(self, body: dict[str, Any], arrived_at: datetime) -> Document:
+        """As a list gives it; its change time is its own."""
+        return from_elsewhere(document, body, "id")
 
     def parse(self, document: Document) -> Order:
         """See ``parsing``."""

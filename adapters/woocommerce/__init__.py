@@ -11,6 +11,7 @@ November 2026, and a stand-in that keeps its rules. Legacy order storage is veri
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from adapters.woocommerce import configuration, diagnosis, paging, subscriptions, webhooks
@@ -33,6 +34,7 @@ from connector.sdk.contract import (
     Subscription,
     Traits,
     WebhookRequest,
+    from_elsewhere,
 )
 
 _LISTS = {"orders": "any", "trash": "trash"}  # status=any leaves the trash out, and any,trash is any
@@ -92,6 +94,10 @@ class WooCommerce(Adapter[configuration.Credentials, configuration.Options], Sub
             return None
         answer = await self._client.get_or_none(f"orders/{ref}")
         return None if answer is None else document(answer.value)
+
+    def document(self, body: dict[str, Any], arrived_at: datetime) -> Document:
+        """As a list gives it; its change time is its own."""
+        return from_elsewhere(document, body, "id")
 
     def parse(self, document: Document) -> Order:
         """See ``parsing``."""

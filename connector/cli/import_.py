@@ -23,7 +23,7 @@ from connector.cli.parameters import Moment
 from connector.daemon.app import App
 from connector.ingest.push import MOMENT, Arrivals, pushed_adapter, take_in
 from connector.ingest.source import Shop
-from connector.model.errors import BadOrder, UsageError
+from connector.model.errors import BadOrder, NoId, UsageError
 from connector.runtime.terminal import one_line, styled
 from connector.state.daemon_lock import daemon_pid
 from connector.state.outbox import acceptance
@@ -159,13 +159,17 @@ class Importer:
         self._file = file
         self._done = done
         self._adapter = pushed_adapter(shop)
+        self._ruined = 0
 
     def ref(self, body: dict[str, Any]) -> str:
-        """The order's id; empty for none."""
+        """The order's id; empty for none. A ruined id is nobody's: each such row is refused by itself."""
         try:
             return self._adapter.document(body, self._done.as_of).ref
-        except BadOrder:
+        except NoId:
             return ""
+        except BadOrder:
+            self._ruined += 1
+            return f"\0{self._ruined}"
 
     async def take(self, batch: list[Entry], *, once: bool) -> None:
         """One transaction. An order's place in the file is part of its version: a second time is no news.

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from connector.admin import document_files
 from connector.admin import explain as model
 from connector.cli.context import as_json_option, complete_store, print_json, with_app
 from connector.cli.tables import print_heading, print_table
 from connector.daemon.app import App
 from connector.ingest.source import Shop
-from connector.model.errors import BadOrder, Hidden, UsageError
+from connector.model.errors import BadOrder, Hidden, NoId, UsageError
 from connector.model.order import Document
 from connector.runtime import exact_json
-from connector.sdk.contract import History, PushedAdapter
+from connector.sdk.contract import History
 from connector.state import documents
 from connector.state.outbox import queries
 
@@ -28,7 +30,7 @@ UNKNOWN = datetime.fromtimestamp(0, UTC)  # a document from a file has no place 
 @click.argument("store", shell_complete=complete_store)
 @click.argument("orders", nargs=-1)
 @click.option("--file", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="A document of the platform as JSON, or a list of them.")  # fmt: skip
+              help="Documents of the platform as JSON: one, a list, or one a line.")  # fmt: skip
 @click.option("--last", type=click.IntRange(1, 1000), help="The shop's N newest orders.")
 @as_json_option
 @click.pass_obj
@@ -95,21 +97,36 @@ async def _newest(app: App, shop: Shop, count: int) -> list[Document]:
 
 
 def _from_file(shop: Shop, file: Path) -> list[Document]:
+    """The documents; the adapter says which order each is."""
     try:
-        content: Any = exact_json.decode(file.read_bytes())
-    except (exact_json.NotJSON, UnicodeDecodeError):
-        raise UsageError(f"{file}: this is not JSON") from None
-    bodies = content if isinstance(content, list) else [content]
-    if not bodies or not all(isinstance(body, dict) for body in bodies):
-        raise UsageError(f"{file}: expected an order document, or a list of them")
-    if isinstance(shop.adapter, PushedAdapter):
+        with file.open("rb") as source:
+            content = source.read(document_files.LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from None
+    if len(content) > document_files.LARGEST:
+        raise UsageError(f"{file} is larger than {document_files.LARGEST // 1024**2} MiB; take a part of it")
+    found = document_files.documents(content, str(file), partial(_tells, shop))
+    if not found:
+        raise UsageError(f"{file} holds no document")
+    made: list[Document] = []
+    for one in found:
         try:
-            return [shop.adapter.document(body, UNKNOWN) for body in bodies]
+            if one.body is None:
+                raise BadOrder("order", one.fault)
+            made.append(shop.adapter.document(one.body, UNKNOWN))
         except BadOrder as error:
-            raise UsageError(f"{file}: {error}") from None
-    if not all(body.get("id") for body in bodies):
-        raise UsageError(f"{file}: an order document has an id; this has none")
-    return [Document(ref=str(body["id"]), changed_at=UNKNOWN, body=body) for body in bodies]
+            raise UsageError(f"{file}:{one.line}: {error}") from None
+    return made
+
+
+def _tells(shop: Shop, body: dict[str, Any]) -> bool:
+    """Whether the body says which order it is."""
+    try:
+        return bool(shop.adapter.document(body, UNKNOWN))
+    except NoId:
+        return False
+    except BadOrder:
+        return True
 
 
 def _show(store: str, one: model.Preview) -> None:

@@ -31,6 +31,7 @@ from connector.model.order import (
 )
 from connector.model.payload import Payload
 from connector.sdk.expressions import Expression, ExpressionError
+from connector.sdk.identifiers import identifier
 
 S = TypeVar("S", FinancialStatus, FulfillmentStatus)
 
@@ -187,9 +188,15 @@ class Mapper:
             found = self._id.search(body)
         except ExpressionError as error:
             raise BadOrder("order_id", f"mapping.order_id.from: {error}") from None
-        if isinstance(found, bool) or not isinstance(found, int | str):
+        if isinstance(found, int) and not isinstance(found, bool):
+            return self._numbering.number(found)
+        try:
+            id = identifier(found, "order_id")
+        except BadOrder as error:
+            raise BadOrder("order_id", f"what mapping.order_id.from finds {error.reason}") from None
+        if not id:
             raise BadOrder("order_id", "mapping.order_id.from finds neither a whole number nor text")
-        return self._numbering.number(found)
+        return self._numbering.number(id)
 
 
 def _first(words: tuple[str, ...], table: Mapping[str, S]) -> S | None:

@@ -76,6 +76,10 @@ class BadOrder(ConnectorError):
         self.reason = reason
 
 
+class NoId(BadOrder):
+    """A document that has no id at all, so that nothing of it can be kept."""
+
+
 class Hidden(ConnectorError):
     """The shop does not show an order, which is gone unless it was placed ``before`` (aware UTC).
 

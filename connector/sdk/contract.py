@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from hmac import compare_digest
@@ -19,11 +19,12 @@ from typing import Any, ClassVar, Generic, TypeVar
 import msgspec
 from pydantic import BaseModel
 
-from connector.model.errors import Forged, Unavailable
+from connector.model.errors import Forged, NoId, Unavailable
 from connector.model.order import Document, Order
 from connector.model.strict import StrictModel as StrictModel  # adapters import only this contract
 from connector.runtime import exact_json, foreign_json
 from connector.runtime.http import Http
+from connector.sdk.identifiers import identifier
 
 
 class Poll(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,6 +187,17 @@ class Adapter(ABC, Generic[Creds, Opts]):
     def parse(self, document: Document) -> Order:
         """Pure: the document in our words. Raises BadOrder naming the field."""
 
+    def document(self, body: dict[str, Any], arrived_at: datetime) -> Document:
+        """A document that came another way than ``changed`` brings them, such as in a file.
+
+        Pure. ``arrived_at`` (aware UTC) is its change time where the body states none. Overridden where the
+        order's own id is not the body's ``id``. Raises NoId when nothing tells which order it is.
+        """
+        ref = identifier(body.get("id"), "id")
+        if not ref:
+            raise NoId("id", "the document has none")
+        return Document(ref=ref, changed_at=arrived_at, body=body)
+
     @abstractmethod
     def read_webhook(self, request: WebhookRequest, secrets: Sequence[str]) -> Notice:
         """Pure: what the webhook says. Raises Forged unless it is signed with one of ``secrets``.
@@ -262,6 +274,14 @@ def signed(body: bytes, signature: str, secrets: Sequence[str]) -> bool:
         for secret in secrets
         if secret
     )
+
+
+def from_elsewhere(read: Callable[[dict[str, Any]], Document], body: dict[str, Any], field: str) -> Document:
+    """What ``read`` makes of a body that no list of the shop's brought. Raises NoId naming ``field``."""
+    try:
+        return read(body)
+    except Unavailable:
+        raise NoId(field, "there is none, so nothing tells which order the document is") from None
 
 
 PLUGIN_SIGNATURE = "x-connector-signature"  # of the plugins whose text we give: base64 of HMAC-SHA256

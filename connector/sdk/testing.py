@@ -32,7 +32,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from connector.model.errors import AuthError, BadOrder, ConnectorError, Forged, Unavailable
+from connector.model.errors import AuthError, BadOrder, ConnectorError, Forged, NoId, Unavailable
 from connector.model.order import Document, Order
 from connector.runtime import exact_json
 from connector.runtime.http import Http
@@ -135,8 +135,7 @@ class PlatformContract:
         return [self.as_document(adapter, exact_json.decode(path.read_bytes())) for path in paths]
 
     def as_document(self, adapter: Adapter[Any, Any], body: dict[str, Any]) -> Document:
-        ref = exact_json.encode(body["id"]).decode().strip('"')
-        return Document(ref=ref, changed_at=datetime(2026, 11, 23, tzinfo=UTC), body=body)
+        return adapter.document(body, datetime(2026, 11, 23, tzinfo=UTC))
 
     # Configuration
 
@@ -175,6 +174,16 @@ class PlatformContract:
             assert order.changed_at.tzinfo is not None
             assert len(order.currency) == 3
             _add_up(order)
+
+    def test_a_document_in_a_file_says_which_order_it_is(self) -> None:
+        """As it is kept here; a body of which nothing tells is refused."""
+        adapter = self.offline()
+        kept = self.documents()
+        for one in kept:
+            again = adapter.document(one.body, one.changed_at)
+            assert (again.ref, adapter.parse(again)) == (one.ref, adapter.parse(one))
+        with pytest.raises(NoId):
+            adapter.document({"orders": [one.body for one in kept]}, kept[0].changed_at)
 
     def test_no_sample_document_has_a_status_without_words(self) -> None:
         adapter = self.offline()

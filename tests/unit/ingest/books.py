@@ -44,9 +44,9 @@ class Books(Adapter[StrictModel, NoOptions]):
         """The order as the shop has it from now on."""
         times = {"placed": placed.isoformat(), "changed": changed.isoformat()}
         self.orders[ref] = {"total": 95, **more, **times}
-        return self.document(ref)
+        return self.listed(ref)
 
-    def document(self, ref: str) -> Document:
+    def listed(self, ref: str) -> Document:
         """The order as the shop gives it."""
         body = self.orders[ref]
         return Document(ref=ref, changed_at=datetime.fromisoformat(body["changed"]), body=body)
@@ -55,11 +55,11 @@ class Books(Adapter[StrictModel, NoOptions]):
         return ShopReport(findings=[])
 
     async def changed(self, read: Poll | History) -> Page:
-        found = [self.document(ref) for ref in self.orders]
+        found = [self.listed(ref) for ref in self.orders]
         return Page(documents=found, cursor="1", more=False, as_of=self.as_of)
 
     async def fetch(self, ref: str) -> Document | None:
-        return self.document(ref) if ref in self.orders else None
+        return self.listed(ref) if ref in self.orders else None
 
     def parse(self, document: Document) -> Order:
         body = document.body

@@ -57,12 +57,12 @@ class Scripted(Adapter[StrictModel, NoOptions]):
         self.asked += (asyncio.get_running_loop().time(),)
         at = int(read.cursor or 0)
         more = at < len(self.waits)
-        found = [] if at else [self.document]
+        found = [] if at else [self.listed]
         return Page(documents=found, cursor=str(at + 1), more=more, wait=self.waits[at] if more else 0.0)
 
     async def fetch(self, ref: str) -> Document | None:
         if self.hidden is None:
-            return self.document
+            return self.listed
         raise Hidden("the shop shows no such order", before=self.hidden)
 
     def parse(self, document: Document) -> Order:
@@ -81,7 +81,7 @@ class Scripted(Adapter[StrictModel, NoOptions]):
         return Notice()
 
     @property
-    def document(self) -> Document:
+    def listed(self) -> Document:
         return Document(ref="7", changed_at=NOW, body={"total": 95})
 
 
@@ -175,7 +175,7 @@ class Faulty(Scripted):
         self.read.append((feed, at))
         if (feed, at) in self.faults:
             raise self.faults[feed, at]
-        found = [] if at else [self.document]
+        found = [] if at else [self.listed]
         return Page(documents=found, cursor=str(min(at + 1, self.pages)), more=at + 1 < self.pages)
 
 
