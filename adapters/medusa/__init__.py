@@ -1,9 +1,9 @@
 """Medusa v2, Admin API (https://docs.medusajs.com/api/admin).
 
-Quirks, each explained where it is met: a capture moves no order's change time (so there is a second feed),
-paging by offset loses rows, and filters that it does not know are ignored in silence (``paging``); amounts
-are never rounded, and a total falls with each refund (``parsing``); no webhooks of its own (our subscriber
-sends some: ``config/stores/medusa.subscriber.js``).
+Quirks, each explained where it is met: a capture moves no order's change time (so there is a second feed,
+``payments``), paging by offset loses rows, and filters that it does not know are ignored in silence
+(``orders``); amounts are never rounded, and a total falls with each refund (``parsing``); no webhooks of its
+own (our subscriber sends some: ``config/stores/medusa.subscriber.js``).
 
 How verified: against a real Medusa 2.21.2 on PostgreSQL 15 in November 2026, by ``make live`` and by
 recordings and documents of it. What only its source says is marked as such.
@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from adapters.medusa import configuration, paging
+from adapters.medusa import configuration, orders, payments
 from adapters.medusa.client import MOST_IDS, Client, document
 from adapters.medusa.parsing import parse
 from connector.model.order import Document, Order
 from connector.runtime.http import Http
+from connector.sdk import keyset
 from connector.sdk.contract import (
     Adapter,
     Finding,
@@ -65,6 +66,9 @@ class Medusa(Adapter[configuration.Credentials, configuration.Options]):
     ) -> None:
         super().__init__(url=url, credentials=credentials, options=options, http=http)
         self._client = Client(http, self.url, credentials.api_key.get_secret_value())
+        size = keyset.PageSize(options.page_size)
+        self._changes = keyset.Reader(orders.listed(self._client, "updated_at"), size)
+        self._history = keyset.Reader(orders.listed(self._client, "created_at"), size)
 
     async def check(self) -> ShopReport:
         """One order and one payment as the feeds read them, and the shop's name.
@@ -74,7 +78,7 @@ class Medusa(Adapter[configuration.Credentials, configuration.Options]):
         """
         shop = await self._client.stores()
         newest = await self._client.get("orders", {"limit": "1", "order": "-updated_at", "fields": "id"})
-        await self._client.get("payments", {**paging.NEWEST_PAYMENTS, "limit": "1"})
+        await self._client.get("payments", {**payments.NEWEST, "limit": "1"})
         clock = f"; its clock says {newest.date:%Y-%m-%dT%H:%M:%SZ}" if newest.date else ""
         return ShopReport(
             findings=[
@@ -92,10 +96,10 @@ class Medusa(Adapter[configuration.Credentials, configuration.Options]):
     async def changed(self, read: Poll | History) -> Page:
         """One page; for the feed ``payments`` the orders whose payments moved."""
         if isinstance(read, History):
-            return await paging.history(read, self._client, self.options.page_size)
+            return await self._history.history(read)
         if read.feed == "payments":
-            return await paging.poll_payments(read, self._client)
-        return await paging.poll_orders(read, self._client, self.options.page_size)
+            return await payments.poll(read, self._client)
+        return await self._changes.poll(read)
 
     async def fetch(self, ref: str) -> Document | None:
         """One order; a draft too, which no list shows."""

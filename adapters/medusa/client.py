@@ -10,9 +10,10 @@ from typing import Any
 import httpx
 import msgspec
 
-from connector.model.errors import AuthError, Unavailable
+from connector.model.errors import Unavailable
 from connector.model.order import Document
-from connector.runtime.http import Http, Reply, refusal
+from connector.runtime.http import Http, Reply
+from connector.sdk.client import JsonClient, Problem
 from connector.sdk.fields import moment
 
 # Without this a list shows no e-mail, currency or address (seen). Payments are named one by one: their
@@ -31,7 +32,6 @@ FIELDS = ",".join(
 MOST_IDS = 20  # per request; the usual parser of Express makes an object of longer lists
 
 _REF = re.compile(r"[A-Za-z0-9_-]{1,100}")
-_LONGEST_MESSAGE = 200
 _WRONG_KEY = "the shop does not know this api_key; it is a secret one (sk_…), and it may have been revoked"
 _NO_API = "this is not Medusa's answer; the url in the configuration is the server's, not the storefront's"
 
@@ -55,18 +55,18 @@ class Client:
     """One server's Admin API; the key is the user of HTTP Basic, without a password."""
 
     def __init__(self, http: Http, url: str, key: str) -> None:
-        self._http = http
-        self._url = url
-        self._auth = httpx.BasicAuth(key, "")
+        self._api = JsonClient(
+            http, f"{url}/admin", auth=httpx.BasicAuth(key, ""), secrets=(key,), hint=_hint
+        )
 
     async def get(self, kind: str, params: Mapping[str, str]) -> Answer:
         """A list of ``kind``. Raises AuthError and Unavailable."""
-        reply = await self._send(f"/admin/{kind}", params)
-        body = _good(reply)
+        answer = await self._api.get(f"/{kind}", params)
+        body = _object(answer.value)
         rows, count = body.get(kind), body.get("count")
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise Unavailable(f"the shop answered with something else than a list of {kind}", maybe_done=True)
-        return Answer(rows, count if isinstance(count, int) else len(rows), reply.date)
+        return Answer(rows, count if isinstance(count, int) else len(rows), answer.reply.date)
 
     async def orders(self, refs: Sequence[str]) -> list[Document]:
         """These orders, as far as the lists show them. Raises AuthError and Unavailable."""
@@ -85,10 +85,12 @@ class Client:
         """One order; None when the shop says that it has none of this id (any other 404 is a fault)."""
         if not _REF.fullmatch(ref):
             return None
-        reply = await self._send(f"/admin/orders/{ref}", {"fields": FIELDS})
-        if reply.status == 404 and _problem(reply).get("type") == "not_found":
+        answer = await self._api.get_or_none(
+            f"/orders/{ref}", {"fields": FIELDS}, gone=lambda problem: problem.code == "not_found"
+        )
+        if answer is None:
             return None
-        found = document(_good(reply).get("order"))
+        found = document(_object(answer.value).get("order"))
         if found.ref != ref:
             raise Unavailable("the shop answered with another order than was asked for", maybe_done=True)
         return found
@@ -101,15 +103,11 @@ class Client:
         name = rows[0].get("name")
         return Store(rows[0]["id"], name if isinstance(name, str) else "")
 
-    async def _send(self, path: str, params: Mapping[str, str]) -> Reply:
-        headers = {"Accept": "application/json"}
-        return await self._http.send("GET", self._url + path, params=params, headers=headers, auth=self._auth)
-
 
 def document(row: Any) -> Document:
     """The order with its id and change time. Raises Unavailable for what cannot be told from other rows.
 
-    What moves only its payments counts as a change of the order: see ``paging``.
+    What moves only its payments counts as a change of the order: see ``payments``.
     """
     ref = row.get("id") if isinstance(row, dict) else None
     if not isinstance(ref, str) or not _REF.fullmatch(ref):
@@ -124,29 +122,13 @@ def _objects(part: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
-def _good(reply: Reply) -> dict[str, Any]:
-    if not 200 <= reply.status < 300:
-        raise _refusal(reply)
-    body = reply.json()
-    if not isinstance(body, dict):
-        raise Unavailable(f"{reply.url} answered with JSON that is no object", maybe_done=True)
-    return body
+def _object(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise Unavailable("the shop answered with JSON that is no object", maybe_done=True)
+    return value
 
 
-def _refusal(reply: Reply) -> AuthError | Unavailable:
-    problem = _problem(reply)
+def _hint(reply: Reply, problem: Problem) -> str:
     if reply.status in (401, 403):
-        return refusal(reply, _WRONG_KEY if problem else _NO_API)
-    if not problem and reply.status == 404:
-        return refusal(reply, _NO_API)
-    said = problem.get("message")
-    return refusal(reply, said[:_LONGEST_MESSAGE] if isinstance(said, str) else "")
-
-
-def _problem(reply: Reply) -> Mapping[str, Any]:
-    """Medusa's error object; empty for any other answer."""
-    try:
-        body = reply.json()
-    except Unavailable:
-        return {}
-    return body if isinstance(body, dict) else {}
+        return _WRONG_KEY if problem.spoken else _NO_API
+    return _NO_API if reply.status == 404 and not problem.spoken else ""

@@ -72,5 +72,7 @@ def _show(one: model.Sum) -> None:
             "change them at the shop in any small way, so that it gives them a newer one",
             err=True,
         )
+    for gap in one.unread:
+        click.echo(f"  {gap}", err=True)
     if one.missing:
         click.echo(f"  {one.missing} are in no state: please report this", err=True)

@@ -12,6 +12,7 @@ from connector.admin import status as model
 from connector.cli.context import as_json_option, print_json, with_app
 from connector.cli.tables import print_table
 from connector.model.durations import ago, for_people
+from connector.model.states import BreakerKind
 
 LONGEST_NOTE = 80  # characters; it holds a word of the shop
 
@@ -110,10 +111,8 @@ def show(now: model.Status) -> None:
         *(("", trouble) for trouble in now.troubles),
     ]
     for whose, trouble in found:
-        click.echo(
-            f"{whose}{trouble.kind} since {trouble.since:%Y-%m-%d %H:%M}Z: {trouble.message}; "
-            f"{next_try(trouble, now.at)}"
-        )
+        follows = "" if trouble.kind == BreakerKind.GAP else f"; {next_try(trouble, now.at)}"
+        click.echo(f"{whose}{trouble.kind} since {trouble.since:%Y-%m-%d %H:%M}Z: {trouble.message}{follows}")
 
 
 def next_try(trouble: model.Trouble, now: datetime) -> str:

@@ -51,9 +51,10 @@ def _keep(
         connection,
         backfill.id,
         page.cursor,
-        found=len(page.documents),
+        found=len(page.documents) - page.repeats,
         total=page.total,
         more=page.more,
         now=now,
     )
+    breakers.gaps(connection, BreakerScope.UNREAD_PAST, shop.name, page.gaps, now)
     return taken, backfills.first_unread(connection, shop.name) is not None

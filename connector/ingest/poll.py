@@ -116,6 +116,7 @@ async def _poll_page(
     ends = enough or not page.more or page.wait > LONGEST_WAIT
     kept = await shop.db.run(_keep_poll, shop, feed, page, as_of(page, asked_at), last and ends)
     shop.took(kept.taken)
+    shop.gaps[feed] = page.gaps
     if kept.back:
         troubles.over(BreakerScope.SHOP, shop.name)
         shop.unread.set()  # a backfill rested with the shop
@@ -137,6 +138,9 @@ def _keep_poll(
     now, steady = shop.clock.now(), shop.clock.steady()
     taken = take(connection, shop, page.documents, f"poll of {feed}", fetched_at, now, steady)
     cursors.move(connection, shop.name, feed, page.cursor, page.position, now)
+    if shop.gaps.get(feed) != page.gaps:
+        others = [gap for other, gaps in shop.gaps.items() if other != feed for gap in gaps]
+        breakers.gaps(connection, BreakerScope.UNREAD, shop.name, [*page.gaps, *others], now)
     return Kept(taken, went_well and breakers.succeed(connection, BreakerScope.SHOP, shop.name))
 
 

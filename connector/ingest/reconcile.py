@@ -16,7 +16,9 @@ from connector.ingest.identity import verify
 from connector.ingest.lookup import look, rest
 from connector.ingest.page import as_of, take
 from connector.ingest.source import Shop
+from connector.model.states import BreakerScope
 from connector.sdk.contract import History, Page
+from connector.state import breakers
 from connector.state.outbox import acceptance
 from connector.state.outbox.schema import OUTBOX, STATES
 
@@ -26,7 +28,8 @@ class Sum(msgspec.Struct, frozen=True, kw_only=True):
 
     ``brought_in`` were new or changed. ``differing`` are otherwise at the shop than here, though the shop
     gives them an older change time: they count as nothing else, and the sum is not right. ``gone`` are known
-    here but no longer listed by the shop in the span.
+    here but no longer listed by the shop in the span. ``unread`` says, a sentence each, which orders the shop
+    could not show.
     """
 
     store: str
@@ -41,11 +44,12 @@ class Sum(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     gone: int
     missing: int
+    unread: list[str]
 
     @property
     def adds_up(self) -> bool:
         """Whether the shop's orders are all accounted for."""
-        return self.missing == self.differing == 0 and self.listed == (
+        return self.missing == self.differing == len(self.unread) == 0 and self.listed == (
             self.delivered + self.waiting + sum(self.skipped.values()) + self.failed
         )
 
@@ -77,7 +81,7 @@ async def _reconcile(shop: Shop, since: datetime, until: datetime, pace: float) 
     differing: set[str] = set()
     brought_in = 0
     cursor: str | None = None
-    more = True
+    more, unread = True, list[str]()
     while more:
         async with shop.lock:
             await verify(shop)
@@ -89,11 +93,11 @@ async def _reconcile(shop: Shop, since: datetime, until: datetime, pace: float) 
         differing.difference_update(document.ref for document in page.documents)
         differing.update(one.ref for one in taken.results if one.differs)
         listed.update(document.ref for document in page.documents)
-        cursor, more = page.cursor, page.more
+        cursor, more, unread = page.cursor, page.more, list(page.gaps)
         await rest(shop, sent, pace, page.wait)
     gone = await shop.db.run(_unlisted, shop.name, since, until, listed)
     await look(shop, gone, "reconcile", pace=pace)
-    return await shop.db.run(_sum, shop.name, since, until, listed, differing, brought_in, len(gone))
+    return await shop.db.run(_sum, shop, since, until, listed, differing, brought_in, len(gone), unread)
 
 
 def _take(connection: Connection, shop: Shop, page: Page, fetched_at: datetime) -> acceptance.Accepted:
@@ -134,14 +138,17 @@ def _open(connection: Connection, store: str, since: datetime, most: int) -> Seq
 
 def _sum(
     connection: Connection,
-    store: str,
+    shop: Shop,
     since: datetime,
     until: datetime,
     listed: set[str],
     differing: set[str],
     brought_in: int,
     gone: int,
+    unread: list[str],
 ) -> Sum:
+    store = shop.name
+    breakers.gaps(connection, BreakerScope.UNREAD_PAST, store, unread, shop.clock.now())
     states: dict[str, int] = dict.fromkeys(STATES, 0)
     skipped: dict[str, int] = {}
     known: set[str] = set()
@@ -169,4 +176,5 @@ def _sum(
         failed=states["failed"],
         gone=gone,
         missing=len(listed - known),
+        unread=unread,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,8 +26,8 @@ class Shop:
 
     ``configured`` are the names of all stores of the configuration.
     ``rereading`` keeps two readings again apart, so that together they keep the pace that each keeps.
-    ``fault_at`` is where each feed's last fault came. ``nudged`` is set when a webhook was kept,
-    ``unread`` when there may be something of the past to read.
+    ``gaps`` are what each feed stepped over, ``fault_at`` is where its last fault came. ``nudged`` is set
+    when a webhook was kept, ``unread`` when there may be something of the past to read.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Shop:
     rereading: asyncio.Lock = field(default_factory=asyncio.Lock)
     verified_at: float | None = None
     read_once: bool = False
+    gaps: dict[str, Sequence[str]] = field(default_factory=dict)
     fault_at: dict[str, str | None] = field(default_factory=dict)
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
     unread: asyncio.Event = field(default_factory=asyncio.Event)

@@ -59,12 +59,21 @@ class Unavailable(ConnectorError):
 
     ``retry_after`` is a wait in seconds that the other side asked for, if it did.
     ``maybe_done`` is true when the request may have taken effect although no answer came.
+    ``heavy`` is true when less at once may help: a time-out, an answer too large, memory that ran out.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None, maybe_done: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        maybe_done: bool = False,
+        heavy: bool = False,
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.maybe_done = maybe_done
+        self.heavy = heavy
 
 
 class BadOrder(ConnectorError):

@@ -46,6 +46,7 @@ class BreakerKind(StrEnum):
     INTERNAL = "internal"  # a fault of this program: a person should report it
     LIMIT = "limit"  # the other side asked to wait
     IDENTITY = "identity"  # another shop answers: a person must decide
+    GAP = "gap"  # orders that a shop cannot show were stepped over: nothing rests, and nothing is green
 
 
 class BreakerScope(StrEnum):
@@ -64,6 +65,8 @@ class BreakerScope(StrEnum):
     DELIVERY = "delivery"
     RETENTION = "retention"
     WORK = "work"
+    UNREAD = "unread"
+    UNREAD_PAST = "unread past"
 
     @property
     def owner(self) -> Literal["store", "account", "program"]:
@@ -94,4 +97,6 @@ _DOING = {
     BreakerScope.DELIVERY: "delivering",
     BreakerScope.RETENTION: "dropping what is kept no longer",
     BreakerScope.WORK: "looking for what commands left to do",
+    BreakerScope.UNREAD: "stepped over in the shop's list, and tried again from time to time",
+    BreakerScope.UNREAD_PAST: "stepped over in the shop's past, and tried again when it is read again",
 }

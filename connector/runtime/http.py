@@ -114,7 +114,7 @@ class Http:
                     await response.aclose()
         except TimeoutError:
             raise Unavailable(
-                f"{place} gave no answer within {deadline:g} s{_through(proxy)}", maybe_done=True
+                f"{place} gave no answer within {deadline:g} s{_through(proxy)}", maybe_done=True, heavy=True
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, aiohttp.ClientError, OSError) as error:
             raise _unavailable(place, error, proxy) from None
@@ -321,7 +321,8 @@ def _unavailable(place: str, error: Exception, proxy: Proxy | None) -> Unavailab
         return Unavailable(f"{place} is not an address that can be called")
     slow = isinstance(error, httpx.TimeoutException) and not isinstance(cause, aiohttp.ClientConnectionError)
     if slow or isinstance(cause, aiohttp.SocketTimeoutError):
-        return Unavailable(f"{place} did not answer in time{_through(proxy)}", maybe_done=True)
+        said = f"{place} did not answer in time{_through(proxy)}"
+        return Unavailable(said, maybe_done=True, heavy=True)
     return Unavailable(
         f"{place} broke the connection before it had answered{_through(proxy)}", maybe_done=True
     )

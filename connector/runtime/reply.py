@@ -18,6 +18,7 @@ from connector.runtime import exact_json, foreign_json, mending
 
 MAX_RETRY_AFTER = 24 * 3600.0
 SHOP_RETRY_AFTER = 60.0  # maintenance pages ask for ten minutes, always, and last seconds
+_TOO_HEAVY = (408, 413, 504, 524)  # a gateway's time-out, Cloudflare's own, and an answer too large for it
 _SECONDS = re.compile(r"[0-9]{1,10}(\.[0-9]{0,9})?", re.ASCII)
 
 
@@ -101,7 +102,10 @@ def refusal(reply: Reply, said: str = "") -> AuthError | Unavailable:
     if reply.status == 429:
         return Unavailable(f"{reply.url} asks to slow down (429{because})", retry_after=wait or 60.0)
     return Unavailable(
-        f"{reply.url} answered {reply.status}{because}", retry_after=wait, maybe_done=reply.status >= 500
+        f"{reply.url} answered {reply.status}{because}",
+        retry_after=wait,
+        maybe_done=reply.status >= 500,
+        heavy=reply.status in _TOO_HEAVY or "allowed memory size" in said.lower(),
     )
 
 

@@ -30,10 +30,12 @@ async def plain(response: httpx.Response, place: str, most: int) -> AsyncIterato
         for piece in unpacker.pieces(chunk) if unpacker else (chunk,):
             size += len(piece)
             if max(size, came) > most:
-                raise Unavailable(f"{place} answered with more than {_amount(most)}", maybe_done=True)
+                raise Unavailable(
+                    f"{place} answered with more than {_amount(most)}", maybe_done=True, heavy=True
+                )
             yield piece
         if came > most:
-            raise Unavailable(f"{place} answered with more than {_amount(most)}", maybe_done=True)
+            raise Unavailable(f"{place} answered with more than {_amount(most)}", maybe_done=True, heavy=True)
     if unpacker and came and (last := unpacker.end()):
         yield last
 

@@ -57,6 +57,10 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     ``wait`` is how many seconds the shop wants before it is asked for the next page (a report that it
     prepares). ``as_of`` is since when the documents may be out of date (aware UTC), where the shop prepared
     them earlier; otherwise they are as fresh as the request.
+
+    ``gaps`` are sentences for the operator, one for each order (or place of the list) that this feed could
+    not read and stepped over, all that stand now: none says that everything was read. ``repeats`` is how
+    many of the documents were handed over earlier in this same reading.
     """
 
     documents: Sequence[Document]
@@ -66,6 +70,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     total: int | None = None
     wait: float = 0.0
     as_of: datetime | None = None
+    gaps: Sequence[str] = ()
+    repeats: int = 0
 
 
 class WebhookRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ are the steady clock's seconds.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, assert_never
 
@@ -25,6 +25,7 @@ READING_PATIENCE = 6  # failures in a row, seconds apart at first, before a faul
 AUTH = Backoff(60.0, 3600.0)  # after refused credentials
 FAULT = Backoff(5.0, 300.0)  # after passing faults
 MAX_WAIT = 24 * 3600.0
+_SHOWN_GAPS = 3
 
 
 class PauseRecord(Record, table=True):
@@ -70,7 +71,7 @@ class Pause(msgspec.Struct, frozen=True):
             case BreakerKind.FAULT:
                 sending = self.scope in (BreakerScope.STORE, BreakerScope.ACCOUNT)
                 return self.strikes >= (PATIENCE if sending else READING_PATIENCE)
-            case BreakerKind.LIMIT:
+            case BreakerKind.LIMIT | BreakerKind.GAP:
                 return False
             case _:
                 assert_never(self.kind)
@@ -162,6 +163,34 @@ def succeed(connection: Connection, scope: BreakerScope, name: str) -> bool:
     return done.rowcount > 0
 
 
+def gaps(
+    connection: Connection, scope: BreakerScope, name: str, sentences: Sequence[str], now: datetime
+) -> bool:
+    """Note what a shop could not show and reading stepped over, all that stands now; nothing rests for it.
+
+    True when that is news: there were none before, and now there are.
+    """
+    known = get(connection, scope, name)
+    if not sentences:
+        if known is not None:
+            succeed(connection, scope, name)
+        return False
+    shown = sentences[:_SHOWN_GAPS]
+    more = f"; and {len(sentences) - len(shown)} more" if len(sentences) > len(shown) else ""
+    pause = Pause(
+        scope=scope,
+        name=name,
+        kind=BreakerKind.GAP,
+        message=f"{scope.doing}: {'; '.join(shown)}{more}",
+        strikes=len(sentences),
+        since=known.since if known else now,
+        until=0.0,
+    )
+    connection.execute(delete(PAUSES).where(PAUSES.c.scope == scope, PAUSES.c.name == name))
+    connection.execute(insert(PAUSES).values(**msgspec.structs.asdict(pause)))
+    return known is None
+
+
 def probe_now(connection: Connection, steady: float) -> None:
     """Let every pause but a wait that Privy asked for run out: after a start or a changed configuration.
 
@@ -202,7 +231,7 @@ def _wait(kind: BreakerKind, strikes: int) -> float:
             return FAULT.wait(strikes - PATIENCE + 1) if strikes >= PATIENCE else 0.0
         case BreakerKind.INTERNAL:
             return FAULT.wait(strikes)
-        case BreakerKind.AUTH | BreakerKind.IDENTITY | BreakerKind.LIMIT:
+        case BreakerKind.AUTH | BreakerKind.IDENTITY | BreakerKind.LIMIT | BreakerKind.GAP:
             return AUTH.wait(strikes)
         case _:
             assert_never(kind)

@@ -22,7 +22,7 @@ from connector.mapping.order_ids import Numbering, Strategy
 from connector.mapping.settings import MappingSettings
 from connector.model.errors import AuthError, Hidden, Unavailable
 from connector.model.order import Document, FinancialStatus, FulfillmentStatus, Order, Status
-from connector.model.states import BreakerScope
+from connector.model.states import BreakerKind, BreakerScope
 from connector.runtime.http import Http
 from connector.sdk.contract import (
     Adapter,
@@ -47,6 +47,7 @@ class Scripted(Adapter[StrictModel, NoOptions]):
     traits = Traits(title="Scripted", ids="integer", webhooks=False, history=True, verified="here")
     waits: Sequence[float] = ()
     hidden: datetime | None = None
+    gaps: Sequence[str] = ()
     asked: tuple[float, ...] = ()  # when pages were asked for
 
     async def check(self) -> ShopReport:
@@ -58,7 +59,8 @@ class Scripted(Adapter[StrictModel, NoOptions]):
         at = int(read.cursor or 0)
         more = at < len(self.waits)
         found = [] if at else [self.listed]
-        return Page(documents=found, cursor=str(at + 1), more=more, wait=self.waits[at] if more else 0.0)
+        wait = self.waits[at] if more else 0.0
+        return Page(documents=found, cursor=str(at + 1), more=more, wait=wait, gaps=self.gaps)
 
     async def fetch(self, ref: str) -> Document | None:
         if self.hidden is None:
@@ -142,6 +144,33 @@ async def test_two_readings_again_keep_their_pace_together(state: State) -> None
     await asyncio.gather(*(reconcile(shop, *span, pace=0.05) for _ in range(2)))
     assert len(adapter.asked) == 6
     assert min(later - earlier for earlier, later in pairwise(adapter.asked)) > 0.049
+
+
+async def test_what_a_poll_stepped_over_stands_until_it_is_read_and_nothing_rests(state: State) -> None:
+    adapter = scripted()
+    adapter.gaps = [f"order {number} cannot be read" for number in range(5)]
+    shop = shop_of(state, adapter)
+    assert await poll(shop)
+    assert await poll(shop)
+    (gap,) = state.do(breakers.every)
+    assert (gap.scope, gap.name, gap.kind) == (BreakerScope.UNREAD, "acme", BreakerKind.GAP)
+    assert "order 2 cannot be read; and 2 more" in gap.message
+    assert not gap.rests(state.clock.steady())
+    assert not gap.lasts
+    adapter.gaps = ()
+    assert await poll(shop)
+    assert not state.do(breakers.every)
+
+
+async def test_a_sum_without_the_orders_that_the_shop_cannot_show_does_not_add_up(state: State) -> None:
+    adapter = scripted()
+    adapter.gaps = ["order 7 cannot be read"]
+    span = (NOW - timedelta(days=1), NOW + timedelta(days=1))
+    done = await reconcile(shop_of(state, adapter), *span)
+    assert done.unread == ["order 7 cannot be read"]
+    assert not done.adds_up
+    (gap,) = state.do(breakers.every)
+    assert gap.scope is BreakerScope.UNREAD_PAST
 
 
 @pytest.mark.parametrize(("shown_for", "gone"), [(timedelta(days=-1), False), (timedelta(days=1), True)])
