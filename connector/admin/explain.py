@@ -16,7 +16,7 @@ from connector.model.errors import BadOrder, UsageError
 from connector.model.order import Document
 from connector.runtime import exact_json
 from connector.state import audit, documents
-from connector.state.outbox import acceptance, claims, payloads, queries
+from connector.state.outbox import claims, payloads, queries
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +59,8 @@ def explain(connection: Connection, shop: Shop, wanted: str, now: datetime) -> E
             f"store {store} has no order {wanted!r} here: it was never seen. "
             f"Look it up at the shop now: connector preview {store} {wanted}"
         )
-    row = acceptance.known(connection, store, [ref])[ref]
+    row = queries.row(connection, store, ref)
+    assert row is not None
     shown = [
         "lane",
         "rule",
@@ -96,9 +97,10 @@ def explain(connection: Connection, shop: Shop, wanted: str, now: datetime) -> E
 
 def preview(connection: Connection, shop: Shop, document: Document, now: datetime) -> Preview:
     """What would be sent for the document by today's mapping, and how it differs from what is known."""
-    row = acceptance.known(connection, shop.name, [document.ref]).get(document.ref)
+    row = queries.row(connection, shop.name, document.ref)
     known = Known.of(row)
-    version = judge(shop.bench, document, known, feed="preview", fetched_at=now, now=now)
+    memory = shop.memory(connection, [document.ref])
+    version = judge(shop.bench, document, known, feed="preview", fetched_at=now, now=now, memory=memory)
     verdict = {
         "waiting": f"would be sent in the {version.lane} lane: {version.why}",
         "skipped": f"skipped by rule {version.rule}: {version.reason}",

@@ -84,11 +84,12 @@ async def plan(
 
 def _judged(connection: Connection, shop: Shop, page: Page, now: datetime) -> list[tuple[Version, bool]]:
     rows = acceptance.known(connection, shop.name, [document.ref for document in page.documents])
+    memory = shop.memory(connection, [document.ref for document in page.documents])
     judged = []
     for document in page.documents:
         row = rows.get(document.ref)
         known = Known.of(row)
-        version = judge(shop.bench, document, known, feed="plan", fetched_at=now, now=now)
+        version = judge(shop.bench, document, known, feed="plan", fetched_at=now, now=now, memory=memory)
         judged.append((version, row is not None and row.told_hash == version.hash))
     return judged
 

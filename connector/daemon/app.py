@@ -70,6 +70,7 @@ class App:
                 facts=facts[name],
                 live_window=settings.live_window,
                 historical_updates=settings.historical_updates,
+                forgotten_buyers=settings.forgotten_buyers,
                 db=self.db,
                 clock=self.clock,
                 configured=self.settings.stores.keys(),

@@ -1,101 +1,131 @@
-"""Forgetting a buyer: every copy of their data that is held here goes, and leaves no bytes behind."""
+"""Forgetting a buyer: every copy of their data held here goes, leaves no bytes behind, and stays away.
+
+The search reads beside all writers, and each transaction takes a few orders: a shop's webhooks must not wait.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, delete, select, update
+from sqlalchemy import Connection
 
+from connector.ingest import contacts
 from connector.ingest.source import Shop
-from connector.mapping.addresses import country_code
-from connector.mapping.phones import e164
-from connector.model.errors import BadOrder
+from connector.model.errors import BadOrder, UsageError
 from connector.model.order import Document
-from connector.state import audit, documents
-from connector.state.documents import DOCUMENTS
-from connector.state.outbox.payloads import BODIES
-from connector.state.outbox.schema import FORGOTTEN, OUTBOX
+from connector.runtime import exact_json
+from connector.state import documents, forgotten, stores
+from connector.state.database import Database
+from connector.state.outbox import payloads
 
-PAGE = 500
+SEARCHED = 200  # documents of one look
+PAGE = 50  # orders of one transaction
+PAUSE = 0.02  # seconds between two, so that others come to write
 
 
 class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
-    """How many orders of a store lost their buyer's data; ``refs`` are the platform's ids."""
+    """Orders of a store whose buyer's data went, or may come again; ``refs`` are the platform's ids."""
 
     store: str
     refs: list[str]
 
 
-def forget(connection: Connection, shop: Shop, contact: str) -> Forgotten:
-    """Drop documents and payloads of the buyer with this e-mail address or phone number, for an operator.
+async def forget(
+    db: Database, shops: Mapping[str, Shop], contact: str, now: datetime, who: str, *, scope: str = ""
+) -> list[Forgotten]:
+    """Drop what is held of the buyer with this e-mail address or phone number, and remember to keep it away.
 
-    ``Database.scrub`` removes what is left in the files.
+    In every store that the database knows, or in the one named by ``scope``. ``Database.scrub`` removes what
+    is left in the files. Raises UsageError for what is no contact.
     """
+    asked = contacts.asked(contact)
+    if not asked:
+        raise UsageError(f"{contact!r} is neither an e-mail address nor a phone number")
+    its = await db.run(forgotten.hold, scope, asked, (), now)  # first: what comes in meanwhile is recognised
+    found = []
+    for store in [scope] if scope else await known_stores(db, shops):
+        refs: list[str] = []
+        after: str | None = ""
+        while after is not None:
+            some, spellings, after = await db.read(_search, store, shops.get(store), asked, after)
+            refs += some
+            if spellings:
+                await db.run(forgotten.hold, scope, asked, spellings, now)
+        await purge(db, store, refs, now, who, contact=its)
+        found.append(Forgotten(store=store, refs=refs))
+    return found
+
+
+async def purge(
+    db: Database, store: str, refs: Sequence[str] | None, now: datetime, who: str, *, contact: str = ""
+) -> None:
+    """Drop the data of these orders, or of all the store's, page by page; ``contact`` is a held hash."""
+    if refs is not None:
+        for start in range(0, len(refs), PAGE):
+            await db.run(forgotten.purge, store, refs[start : start + PAGE], contact, who, now)
+            await asyncio.sleep(PAUSE)
+        return
+    after = ""
+    while page := await db.read(forgotten.refs_after, store, after, PAGE):
+        await db.run(forgotten.purge, store, page, contact, who, now)
+        after = page[-1]
+        await asyncio.sleep(PAUSE)
+
+
+async def lift(db: Database, shops: Mapping[str, Shop], contact: str, now: datetime) -> list[Forgotten]:
+    """Let a forgotten buyer's orders be orders again. Raises UsageError for one who was not forgotten."""
+    asked = contacts.asked(contact)
+    scopes = ["", *await known_stores(db, shops)]
+    lifted: dict[str, list[str]] = {}
+    held = False
+    while (its := await db.run(forgotten.lift, scopes, asked) if asked else None) is not None:
+        held = True
+        while page := await db.read(forgotten.marked, its, PAGE):
+            for store, ref in page:
+                if await db.run(forgotten.unmark, store, ref, its, now):
+                    lifted.setdefault(store, []).append(ref)
+    if not held:
+        raise UsageError(f"{contact!r} was not forgotten here, or was written another way then")
+    return [Forgotten(store=store, refs=refs) for store, refs in sorted(lifted.items())]
+
+
+async def lift_orders(db: Database, store: str, refs: Sequence[str], now: datetime) -> Forgotten:
+    """Let orders be orders again that the shop named itself, when it asked for a buyer's data to go."""
+    for ref in refs:
+        await db.run(forgotten.unmark, store, ref, None, now)
+    return Forgotten(store=store, refs=list(refs))
+
+
+async def known_stores(db: Database, shops: Collection[str]) -> list[str]:
+    """Every store that the database knows, also those taken out of the configuration."""
+    return sorted({one.name for one in await db.read(stores.every)}.union(shops))
+
+
+def _search(
+    connection: Connection, store: str, shop: Shop | None, asked: str, after: str
+) -> tuple[list[str], set[str], str | None]:
+    """The buyer's orders among the next documents, other spellings of the contact, and where to go on."""
     found: list[str] = []
-    after: str | None = ""
-    while after is not None:
-        refs, after = search(connection, shop, contact, after)
-        found += refs
-    purge(connection, shop, found, "by an operator")
-    return Forgotten(store=shop.name, refs=found)
-
-
-def search(
-    connection: Connection, shop: Shop, contact: str, after: str, most: int = PAGE
-) -> tuple[list[str], str | None]:
-    """The buyer's orders among the next ``most`` documents, and where to go on (None at the end)."""
-    rows = connection.execute(
-        select(DOCUMENTS)
-        .where(DOCUMENTS.c.store == shop.name, DOCUMENTS.c.ref > after)
-        .order_by(DOCUMENTS.c.ref)
-        .limit(most)
-    ).all()
-    found = [row.ref for row in rows if _is_of(shop, documents.Kept(*row), contact)]
-    return found, rows[-1].ref if rows else None
-
-
-def purge(connection: Connection, shop: Shop, refs: Sequence[str] | None, who: str) -> None:
-    """Drop documents and payloads of these orders, or of all the store's; ``who`` asked for it, in words.
-
-    An order that waited is not sent any more: it is counted as skipped by the rule ``forgotten``. Statuses,
-    times and hashes stay; they say nothing of the buyer.
-    """
-    pages = [None] if refs is None else [refs[at : at + PAGE] for at in range(0, len(refs), PAGE)]
-    for page in pages:
-        for table in (DOCUMENTS, BODIES):
-            connection.execute(delete(table).where(*_these(table, shop.name, page)))
-        orders = _these(OUTBOX, shop.name, page)
-        connection.execute(
-            update(OUTBOX)
-            .where(*orders, OUTBOX.c.state.in_(("waiting", "failed")))
-            .values(state="skipped", rule=FORGOTTEN, reason="")
-        )
-        told = audit.Event(
-            shop.clock.now(), shop.name, "", "note", FORGOTTEN, f"the buyer's data was purged {who}"
-        )
-        known = connection.execute(select(OUTBOX.c.ref).where(*orders)).scalars()
-        audit.write(connection, [msgspec.structs.replace(told, ref=ref) for ref in known])
-
-
-def _these(table: Table, store: str, refs: Sequence[str] | None) -> list[ColumnElement[bool]]:
-    return [table.c.store == store, *([] if refs is None else [table.c.ref.in_(refs)])]
-
-
-def _is_of(shop: Shop, kept: documents.Kept, contact: str) -> bool:
-    document = Document(ref=kept.ref, changed_at=kept.changed_at, body=kept.unpacked())
-    try:
-        order = shop.adapter.parse(document)
-    except BadOrder:
-        # What cannot be read as an order is searched as text: better one order too many than a buyer kept.
-        return contact.casefold() in str(document.body).casefold()
-    if "@" in contact:
-        return order.email.strip().casefold() == contact.strip().casefold()
-    wanted = _digits(contact)
-    numbers = [_digits(phone.text) for phone in order.phones]
-    numbers += [_digits(e164(phone.text, country_code(phone.country)) or "") for phone in order.phones]
-    return bool(wanted) and wanted in numbers
-
-
-def _digits(number: str) -> str:
-    return "".join(character for character in number if character.isdigit())
+    spellings: set[str] = set()
+    refs = forgotten.refs_after(connection, store, after, SEARCHED)
+    for ref in refs:
+        kept, body = documents.get(connection, store, ref), payloads.get(connection, store, ref)
+        groups: list[contacts.Group] = []
+        if body is not None:
+            groups += contacts.of_payload(exact_json.decode(body))
+        unread = kept is not None and shop is None
+        document = kept.unpacked() if kept is not None else {}
+        if kept is not None and shop is not None:
+            try:
+                order = shop.adapter.parse(Document(ref=ref, changed_at=kept.changed_at, body=document))
+                groups += contacts.of_order(order, shop.mapper.settings.default_phone_region or "")
+            except BadOrder:
+                unread = True  # better one order too many than a buyer kept
+        its = {one for group in groups if asked in group for one in group}
+        if its or (unread and contacts.in_text(document, asked)):
+            found.append(ref)
+            spellings |= its - {asked}
+    return found, spellings, refs[-1] if refs else None

@@ -15,6 +15,7 @@ from connector.model.order import Document
 from connector.sdk.contract import Adapter, Page
 from connector.state import documents
 from connector.state.outbox import acceptance
+from connector.state.outbox.schema import FORGOTTEN
 
 
 def as_of(page: Page, fetched_at: datetime) -> datetime:
@@ -47,15 +48,22 @@ def take(
     found = [as_fetched(shop.adapter, document, fetched_at) for document in found]
     rows = acceptance.known(connection, shop.name, [document.ref for document in found])
     bench = shop.bench
+    memory = shop.memory(connection, [document.ref for document in found])
     versions = []
     for document in found:
         row = rows.get(document.ref)
         known = Known.of(row)
-        versions.append(judge(bench, document, known, feed=feed, fetched_at=fetched_at, now=now, gone=gone))
+        versions.append(
+            judge(bench, document, known, feed=feed, fetched_at=fetched_at, now=now, gone=gone, memory=memory)
+        )
     accepted = acceptance.accept(
         connection, shop.name, shop.account, versions, rows, now=now, steady=steady, force=force
     )
-    changed = set(accepted.changed)
+    forgotten = {version.ref for version in versions if version.rule == FORGOTTEN}
+    memory.keep()
+    if memory.marks:
+        documents.drop(connection, shop.name, list(memory.marks))
+    changed = set(accepted.changed) - forgotten
     newest = {document.ref: document for document in sorted(found, key=lambda one: one.changed_at)}
     documents.keep(
         connection,

@@ -7,7 +7,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
+
+from sqlalchemy import Connection
 
 from connector.ingest.transform import Bench
 from connector.mapping.mapper import Mapper
@@ -17,6 +19,7 @@ from connector.runtime import instruments
 from connector.runtime.clock import Clock
 from connector.sdk.contract import Adapter, History, Page, Poll, PushedAdapter
 from connector.state.database import Database
+from connector.state.forgotten import Memory
 from connector.state.outbox import acceptance
 
 
@@ -39,6 +42,7 @@ class Shop:
     clock: Clock
     live_window: timedelta = timedelta(hours=24)
     historical_updates: HistoricalUpdates = "history"
+    forgotten_buyers: Literal["skip", "send"] = "skip"
     configured: Collection[str] = ()
     wake: Callable[[], None] = lambda: None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -63,6 +67,10 @@ class Shop:
         started: what waits may be older than what Privy was told, in a copy of the database put back.
         """
         return self.pushed or (self.verified_at is not None and self.read_once)
+
+    def memory(self, connection: Connection, refs: Sequence[str]) -> Memory:
+        """What is remembered as forgotten of these orders, in the caller's transaction."""
+        return Memory(connection, self.name, refs, send=self.forgotten_buyers == "send")
 
     async def page(self, read: Poll | History) -> Page:
         """One page of what the shop has. Raises AuthError and Unavailable."""

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 from sqlalchemy import Row
 
+from connector.ingest import contacts
 from connector.mapping import lanes
 from connector.mapping.mapper import Mapped, Mapper, Skipped
 from connector.model import payload
@@ -18,6 +19,8 @@ from connector.model.facts import LaneFacts, LaneRules, StoreFacts, Version
 from connector.model.order import Document, Order, deleted
 from connector.runtime import exact_json, faults
 from connector.sdk.contract import Adapter
+from connector.state.forgotten import REASON, Memory
+from connector.state.outbox.schema import FORGOTTEN
 
 log = structlog.get_logger()
 
@@ -62,10 +65,12 @@ def judge(
     fetched_at: datetime,
     now: datetime,
     gone: bool = False,
+    memory: Memory | None = None,
 ) -> Version:
     """Parse, map and choose the lane. Never raises for a document's fault: that becomes a failed version.
 
-    ``gone`` says that the shop no longer has the order and the document is the last one known.
+    ``gone`` says that the shop no longer has the order and the document is the last one known. ``memory``
+    knows what is forgotten: such an order is skipped, whatever else it is.
     """
     version = Version(
         ref=document.ref,
@@ -75,6 +80,9 @@ def judge(
         fetched_at=fetched_at,
         dated=bench.adapter.dated,
     )
+    forgotten = memory is not None and memory.order(document.ref)
+    if forgotten:
+        version = msgspec.structs.replace(version, state="skipped", rule=FORGOTTEN, reason=REASON)
     try:
         order = bench.adapter.parse(document)
         if gone:
@@ -85,14 +93,23 @@ def judge(
             placed_at=None if _is_to_come(order.placed_at, now) else order.placed_at,
             settled=order.settled,
         )
+        if forgotten:
+            return version
+        its = contacts.of_order(order, bench.mapper.settings.default_phone_region or "")
+        if memory is not None and memory.buyer(document.ref, its, order.placed_at):
+            return msgspec.structs.replace(version, state="skipped", rule=FORGOTTEN, reason=REASON)
         mapped = bench.mapper.map(order, document.body, told=known.told)
         placed_at = _placed_at(order, mapped, now)
     except BadOrder as error:
+        if forgotten:
+            return version
         return msgspec.structs.replace(version, reason=str(error))
     except DecimalException:
         reason = "a number in the document is beyond what can be reckoned with"
         return msgspec.structs.replace(version, reason=reason)
     except Exception as error:
+        if forgotten:
+            return version
         # A fault of ours must cost one order, not the page; the traceback holds no order data.
         fault, at = type(error).__name__, faults.frames(error)
         log.error("order.fault", store=bench.facts.name, ref=document.ref, fault=fault, at=at)
@@ -102,6 +119,9 @@ def judge(
         return msgspec.structs.replace(
             version, state="skipped", rule=mapped.rule, reason=mapped.reason, notes=notes
         )
+    its = contacts.of_payload({"email": mapped.payload.email, "phone": mapped.payload.phone})
+    if memory is not None and memory.buyer(document.ref, its, order.placed_at):
+        return msgspec.structs.replace(version, state="skipped", rule=FORGOTTEN, reason=REASON)
     body_model = payload.clearing(mapped.payload, known.addresses)
     body = exact_json.encode(body_model)
     due_since = _due_since(order, bench.facts, now)

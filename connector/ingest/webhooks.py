@@ -17,11 +17,11 @@ from connector.ingest import erasure
 from connector.ingest.lookup import look_at
 from connector.ingest.source import Shop, everybodys
 from connector.model.backoff import Backoff
-from connector.model.errors import StateError
+from connector.model.errors import StateError, UsageError
 from connector.model.states import BreakerScope
 from connector.runtime import faults
 from connector.state import audit, breakers, inbox, troubles
-from connector.state.inbox import CONTACT, EVERYTHING, INBOX, LOOK, ORDER, SCRUB, Errand
+from connector.state.inbox import CONTACT, INBOX, LOOK, ORDER, SCRUB, Errand
 from connector.state.outbox import acceptance
 from connector.state.outbox.schema import OUTBOX
 
@@ -35,7 +35,6 @@ SCRUB_SECONDS = 60.0  # the wait while another process reads the database
 QUIET = 0.3  # seconds after a webhook in which those that follow it are gathered
 ROUNDS = 3  # at most so many times
 LONGEST = 3600.0  # seconds after which an empty inbox is looked into all the same
-PAGE = 100  # documents searched in one transaction
 WHO = "because the shop asked for it"
 
 # All at once: a bulk edit at the shop is thousands of webhooks, and a poll reads their orders by the page.
@@ -155,10 +154,13 @@ class Errands:
         """Rows first, in one transaction with what remembers that their bytes must go too; then the bytes."""
         shop = self._shop
         if errand.kind != SCRUB:
-            refs: list[str] | None = [errand.subject] if errand.kind == ORDER else None
+            now = shop.clock.now()
             if errand.kind == CONTACT:
-                refs = await self._orders_of(errand.subject)
-            await shop.db.run(_purge, shop, errand, refs)
+                await self._forget(errand.subject)
+            else:
+                refs = [errand.subject] if errand.kind == ORDER else None
+                await erasure.purge(shop.db, shop.name, refs, now, WHO)
+            await shop.db.run(inbox.replace, errand, SCRUB, now=now, steady=shop.clock.steady())
             log.info("buyer.forgotten", store=shop.name, what=errand.kind)
             return
         try:
@@ -169,14 +171,12 @@ class Errands:
         else:
             await shop.db.run(inbox.settle, errand)
 
-    async def _orders_of(self, contact: str) -> list[str]:
-        """Page by page: a long search in one transaction would keep everybody else from the database."""
-        found: list[str] = []
-        after: str | None = ""
-        while after is not None:
-            refs, after = await self._shop.db.run(erasure.search, self._shop, contact, after, PAGE)
-            found += refs
-        return found
+    async def _forget(self, contact: str) -> None:
+        shop = self._shop
+        try:
+            await erasure.forget(shop.db, {shop.name: shop}, contact, shop.clock.now(), WHO, scope=shop.name)
+        except UsageError as error:  # a shop's word for "none"
+            log.warning("buyer.not_recognised", store=shop.name, error=type(error).__name__)
 
 
 def _next(connection: Connection, shop: Shop) -> Next:
@@ -218,9 +218,3 @@ def _give_up(connection: Connection, shop: Shop, errand: Errand, outcome: str, d
     event = audit.Event(shop.clock.now(), shop.name, errand.subject, "note", outcome, detail)
     audit.write(connection, [event])
     return _next(connection, shop)
-
-
-def _purge(connection: Connection, shop: Shop, errand: Errand, refs: list[str] | None) -> None:
-    assert refs is not None or errand.kind == EVERYTHING
-    erasure.purge(connection, shop, refs, WHO)
-    inbox.replace(connection, errand, SCRUB, now=shop.clock.now(), steady=shop.clock.steady())

@@ -245,6 +245,9 @@ class StoreSettings(StrictModel):
     historical_updates: Literal["history", "live"] = Field(
         "history", description="How later updates of historical orders are sent."
     )
+    forgotten_buyers: Literal["skip", "send"] = Field(
+        "skip", description="What becomes of new orders of a buyer whose data was purged by forget."
+    )
     reconcile: ReconcileSettings = Field(default_factory=lambda: ReconcileSettings())
     mapping: MappingSettings = Field(default_factory=lambda: MappingSettings())
 

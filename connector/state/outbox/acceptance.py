@@ -168,7 +168,9 @@ def _same(row: Row[Any], version: Version, state: str) -> bool:
     itself changes: reading the same version again is no reason to send it again. What was set aside
     stays so under another mapping too.
     """
-    if row.rule in (DISCARDED, FORGOTTEN) and row.changed_at == version.changed_at:
+    if row.rule == version.rule == FORGOTTEN:
+        return True
+    if row.rule == DISCARDED and row.changed_at == version.changed_at:
         return True
     if row.state == "failed" and row.hash is not None and row.hash == version.hash:
         return True

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, literal, select
+from sqlalchemy import Connection, Row, func, literal, select
 
 from connector.model.payload import MAX_ORDER_ID
 from connector.state.outbox.schema import OUTBOX
@@ -49,6 +49,11 @@ class Newest(msgspec.Struct, frozen=True):
 
 
 _FOUND: list[Any] = [OUTBOX.c[name] for name in Found.__struct_fields__]
+
+
+def row(connection: Connection, store: str, ref: str) -> Row[Any] | None:
+    """An order's whole row, to be read and not written: without the lock of ``acceptance.known``."""
+    return connection.execute(select(OUTBOX).where(OUTBOX.c.store == store, OUTBOX.c.ref == ref)).first()
 
 
 def search(connection: Connection, names: Sequence[str], wanted: str, most: int = 50) -> list[Found]:
