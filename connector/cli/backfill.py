@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,14 +20,15 @@ from connector.cli.context import as_json_option, complete_store, load, print_js
 from connector.cli.parameters import Moment
 from connector.cli.tables import print_table
 from connector.daemon.app import App
-from connector.daemon.daemon import Daemon
+from connector.daemon.daemon import Daemon, heard
+from connector.daemon.handover import HANDOVER_SECONDS, LOOK
 from connector.ingest.source import Shop, all_readable, must_be_readable
 from connector.model.durations import for_people
-from connector.model.errors import UsageError
+from connector.model.errors import AlreadyRunning, UsageError
 from connector.runtime.terminal import styled
-from connector.settings import loader
+from connector.settings.loader import Loaded
 from connector.state import backfills
-from connector.state.daemon_lock import daemon_pid
+from connector.state.daemon_lock import Holder, holder
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -61,7 +63,7 @@ def backfill(
     """Bring history in, within the account's quota; live orders go first all the while.
 
     Ctrl-C is safe: the same command goes on where it stopped, and so does a daemon. Beside a running daemon
-    the work is handed to it, and this command only follows.
+    the work is handed to it, and this command only follows; so it does when a daemon is started meanwhile.
     """
     if cancel:
         stopped = with_app(config, lambda app: _cancel(app, names))
@@ -141,42 +143,100 @@ async def _bring(
     as_json: bool,
 ) -> int:
     loaded = load(config)
+    stop = asyncio.Event()
     async with App(loaded) as app:
         chosen = [shop.name for shop in _chosen(app, names)]
         now = app.clock.now()
         ours = [(await app.db.run(backfills.start, name, since, until, now)).id for name in chosen]
-        path = app.db.path
-        other = daemon_pid(path) if path else None
-        if path and other is not None:
-            click.echo(
-                f"The daemon (process {other}) does the work; Ctrl-C only stops following it.", err=True
-            )
-            return await _follow(app, ours, as_json, asyncio.Event(), lambda: daemon_pid(path) != other)
-        daemon = Daemon(loaded, lambda: loader.load(loaded.path))
-        with daemon.listening_to_signals():
-            return await _work(app, daemon, ours, as_json)
+        with _ending(stop):
+            code: int | None = None
+            while code is None:
+                other = await asyncio.to_thread(holder, app.db.engine, app.db.path)
+                if other is not None:
+                    return await _follow_other(app, ours, as_json, stop, other)
+                code = await _work(app, loaded, ours, as_json, stop)
+            return code
 
 
-async def _work(app: App, daemon: Daemon, ours: list[int], as_json: bool) -> int:
-    """Do the daemon's work until the backfills are done, or it is told to stop."""
+@contextmanager
+def _ending(stop: asyncio.Event) -> Iterator[None]:
+    """Set ``stop`` on Ctrl-C, and when the terminal goes away, unless the program is to outlive it."""
+    hung_up = asyncio.Event()
+    signals = {signal.SIGINT: stop, signal.SIGTERM: stop}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+        signals[signal.SIGHUP] = hung_up
+    terminals = [stream.fileno() for stream in (sys.stdout, sys.stderr) if stream.isatty()]
+
+    async def end() -> None:
+        await hung_up.wait()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for one in terminals:  # each further word would be an error
+            os.dup2(nowhere, one)
+        os.close(nowhere)
+        stop.set()
+
+    with heard(signals):
+        ending = asyncio.create_task(end())
+        try:
+            yield
+        finally:
+            ending.cancel()
+
+
+async def _follow_other(app: App, ours: list[int], as_json: bool, stop: asyncio.Event, other: Holder) -> int:
+    """Show what another process does, until it is done or does it no more."""
+
+    async def gone() -> bool:
+        return await asyncio.to_thread(holder, app.db.engine, app.db.path) != other
+
+    click.echo(
+        f"The daemon (process {other.process}) does the work; Ctrl-C only stops following it.", err=True
+    )
+    code = await _follow(app, ours, as_json, stop, gone)
+    return 128 + signal.SIGINT if stop.is_set() else code
+
+
+async def _work(app: App, loaded: Loaded, ours: list[int], as_json: bool, stop: asyncio.Event) -> int | None:
+    """Do the daemon's work until the backfills are done, or it is told to stop.
+
+    None when another does the work from now on, or had begun already.
+    """
+    daemon = Daemon(loaded, lambda: loaded, lets_go=True)
     running = asyncio.create_task(daemon.run())
-    followed = asyncio.create_task(_follow(app, ours, as_json, daemon.stop))
-    await asyncio.wait({running, followed}, return_when=asyncio.FIRST_COMPLETED)
-    if running.done() and running.exception():
-        followed.cancel()  # what it would show is no answer to what went wrong
+    followed = asyncio.create_task(_follow(app, ours, as_json, stop))
+    interrupted = asyncio.create_task(stop.wait())
+    await asyncio.wait({running, followed, interrupted}, return_when=asyncio.FIRST_COMPLETED)
+    interrupted.cancel()
+    if running.done():
+        followed.cancel()  # what it would show is no answer to what went on
         await asyncio.gather(followed, return_exceptions=True)
-    interrupted = daemon.stop.is_set()
+        with suppress(AlreadyRunning):
+            await running
+            await _taken(app)
+        return None
     daemon.stop.set()
     await running
     code = await followed
-    if interrupted:
+    if stop.is_set():
         click.echo("Interrupted; nothing is lost. The same command, or connector run, goes on.", err=True)
         return 128 + signal.SIGINT
     return code
 
 
+async def _taken(app: App) -> None:
+    """Until whoever asked for the database has it; not for ever, because it may have been killed."""
+    for _ in range(int(HANDOVER_SECONDS / LOOK)):
+        if await asyncio.to_thread(holder, app.db.engine, app.db.path) is not None:
+            return
+        await asyncio.sleep(LOOK)
+
+
 async def _follow(
-    app: App, ours: list[int], as_json: bool, stop: asyncio.Event, gone: Callable[[], bool] = lambda: False
+    app: App,
+    ours: list[int],
+    as_json: bool,
+    stop: asyncio.Event,
+    gone: Callable[[], Awaitable[bool]] | None = None,
 ) -> int:
     """Show how the backfills stand until all of them are done; 0 when nothing of them failed.
 
@@ -206,7 +266,7 @@ async def _follow(
                     )
             if stop.is_set() or all(one.state in ("done", "cancelled") for one in mine):
                 break
-            if gone():
+            if gone is not None and await gone():
                 click.echo(
                     "The daemon has stopped. Nothing is lost: the same command, or connector run, goes on.",
                     err=True,

@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 
 from connector.cli.context import load
 from connector.model.errors import StateError
-from connector.state.daemon_lock import daemon_pid
+from connector.state.daemon_lock import file_holder
 
 
 @click.command()
@@ -22,8 +22,13 @@ def reload(config: Path | None) -> None:
     The configuration is tested here first; a faulty one is shown and the daemon is left alone.
     """
     database = make_url(load(config).settings.database).database
-    pid = daemon_pid(Path(database).absolute()) if database else None
-    if pid is None:
+    found = file_holder(Path(database).absolute()) if database else None
+    if found is None:
         raise StateError("no daemon runs on this database; start one with: connector run")
-    os.kill(pid, signal.SIGHUP)
-    click.echo(f"Told the daemon (process {pid}) to read its configuration again.")
+    if found.lets_go:  # a hang-up would end it
+        raise StateError(
+            f"a backfill alone (process {found.process}) works on this database, with the configuration that "
+            "it began with; to have another one, stop it with Ctrl-C and start it again: nothing is lost"
+        )
+    os.kill(found.process, signal.SIGHUP)
+    click.echo(f"Told the daemon (process {found.process}) to read its configuration again.")

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, contextmanager
 from typing import Protocol
 
 import structlog
 
 from connector.daemon.app import App
+from connector.daemon.handover import own, until_asked
 from connector.daemon.scheduler import Timetable
 from connector.daemon.supervisor import Supervisor
 from connector.model.errors import ConnectorError, Displaced
 from connector.runtime import log as logs
 from connector.settings.loader import Loaded
-from connector.state.daemon_lock import DaemonLock, daemon_lock
+from connector.state.daemon_lock import DaemonLock
 
 log = structlog.get_logger()
 
@@ -42,7 +43,8 @@ class Front(Protocol):
 class Daemon:
     """``load`` reads the configuration anew for each reload; ``stop`` may be set by anybody.
 
-    ``front`` begins to listen; a backfill that does the daemon's work for a while has none.
+    ``front`` begins to listen. A backfill that does the daemon's work for a while has none, and ``lets_go``
+    of it when another asks.
     """
 
     def __init__(
@@ -50,30 +52,21 @@ class Daemon:
         loaded: Loaded,
         load: Callable[[], Loaded],
         front: Callable[[App], AbstractAsyncContextManager[Front]] | None = None,
+        *,
+        lets_go: bool = False,
     ) -> None:
         self._loaded = loaded
         self._load = load
         self._front = front
         self.stop = asyncio.Event()
+        self._lets_go = lets_go
         self.started = asyncio.Event()
         self._reload = asyncio.Event()
         self._lost: Displaced | None = None
 
-    @contextmanager
-    def listening_to_signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT stop, SIGHUP reloads; afterwards the process only ends, and hears none of them.
-
-        With asyncio's own handlers one that comes while its loop is closed would end in a traceback.
-        """
-        loop = asyncio.get_running_loop()
-        heard = {signal.SIGTERM: self.stop, signal.SIGINT: self.stop, signal.SIGHUP: self._reload}
-        for number, event in heard.items():
-            signal.signal(number, lambda *_, event=event: loop.call_soon_threadsafe(event.set))
-        try:
-            yield
-        finally:
-            for number in heard:
-                signal.signal(number, signal.SIG_IGN)
+    def listening_to_signals(self) -> AbstractContextManager[None]:
+        """SIGTERM and SIGINT stop, SIGHUP reloads."""
+        return heard({signal.SIGTERM: self.stop, signal.SIGINT: self.stop, signal.SIGHUP: self._reload})
 
     async def run(self) -> None:
         """Work until stopped. Raises ConfigError, StateError and UsageError when it cannot start, and
@@ -81,7 +74,7 @@ class Daemon:
         app = App(self._loaded)
         async with AsyncExitStack() as owned:
             try:
-                lock = owned.enter_context(daemon_lock(app.db.engine, app.db.path))
+                lock = await own(app, owned, self.stop, lets_go=self._lets_go)
                 app.db.must_be_home()
                 await app.prepare()
                 front = await owned.enter_async_context(self._front(app)) if self._front else None
@@ -107,11 +100,18 @@ class Daemon:
             self._lost = lost
             self.stop.set()
 
+    async def _let_go(self, app: App) -> None:
+        await until_asked(app)
+        log.info("daemon.lets_go")
+        self.stop.set()
+
     async def _serve(self, app: App, front: Front | None, lock: DaemonLock) -> App | None:
         """Run one App; returns the next one after a reload."""
         async with app:
             app.db.watch(lock.path)
-            looking = asyncio.create_task(self._look_after(app, lock))
+            looking = [asyncio.create_task(self._look_after(app, lock))]
+            if self._lets_go:
+                looking.append(asyncio.create_task(self._let_go(app)))
             await app.recover()
             supervisor = Supervisor(app.db, app.clock)
             await supervisor.recover()
@@ -136,7 +136,8 @@ class Daemon:
             closing = [front.close()] if front is not None and following is None else []
             await timetable.stop()
             await asyncio.gather(supervisor.stop(STOP_SECONDS), *closing)
-            looking.cancel()
+            for look in looking:
+                look.cancel()
         return following
 
     async def _reloaded(self, current: App) -> App | None:
@@ -154,6 +155,22 @@ class Daemon:
             return None
         log.info("daemon.reloaded")
         return following
+
+
+@contextmanager
+def heard(signals: Mapping[signal.Signals, asyncio.Event]) -> Iterator[None]:
+    """Let each signal set its event; afterwards the process only ends, and hears none of them.
+
+    With asyncio's own handlers one that comes while its loop is closed would end in a traceback.
+    """
+    loop = asyncio.get_running_loop()
+    for number, event in signals.items():
+        signal.signal(number, lambda *_, event=event: loop.call_soon_threadsafe(event.set))
+    try:
+        yield
+    finally:
+        for number in signals:
+            signal.signal(number, signal.SIG_IGN)
 
 
 async def _first(*events: asyncio.Event) -> None:

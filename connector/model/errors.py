@@ -50,6 +50,15 @@ class Displaced(StateError):
     """The database's file, its log or the daemon's lock was moved, replaced or deleted under the program."""
 
 
+class AlreadyRunning(StateError):
+    """Another process (its number, if known) owns the database; one that ``lets_go`` may be asked to."""
+
+    def __init__(self, message: str, *, process: int | None = None, lets_go: bool = False) -> None:
+        super().__init__(message)
+        self.process = process
+        self.lets_go = lets_go
+
+
 class AuthError(ConnectorError):
     """The other side refuses the credentials. The store or account rests until a person acts."""
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -357,6 +358,47 @@ async def test_a_backfill_that_follows_a_daemon_says_when_that_is_gone(world: Wo
     world.program.write()
     await world.program.good("backfill", "--since", LONG_AGO)
     assert world.truth().differing() == []
+
+
+async def test_a_daemon_that_starts_takes_the_work_over_and_the_backfill_follows_it(world: World) -> None:
+    world.shop.seed(120, until="2026-03-01T00:00:00+00:00", names=["completed_card"])
+    world.sandbox.sandbox.latency = 0.3
+    backfill = await world.program.start("backfill", "--since", LONG_AGO)
+    await until(lambda: world.stored() >= 10)
+    async with world.program.daemon():  # it serves webhooks and the page from here on
+        assert world.stored() < 120
+        followed = await backfill.end()
+    assert followed.code == 0, followed.stderr
+    assert "The daemon (process" in followed.stderr
+    assert "Traceback" not in followed.stderr
+    assert world.truth().differing() == []
+    assert world.stored() == 120  # none was sent by both
+
+
+async def test_a_backfill_whose_terminal_goes_away_ends_as_by_ctrl_c(world: World) -> None:
+    world.shop.seed(120, until="2026-03-01T00:00:00+00:00", names=["completed_card"])
+    world.sandbox.sandbox.latency = 0.3
+    master, terminal = os.openpty()
+    backfill = await asyncio.create_subprocess_exec(
+        "setsid", "--ctty", sys.executable, "-m", "connector", "backfill", "--since", LONG_AGO,
+        stdin=terminal, stdout=terminal, stderr=terminal, cwd=world.program.folder,
+        env={"PATH": os.environ["PATH"], "TERM": "xterm", **world.program.variables},
+    )  # fmt: skip
+    os.close(terminal)
+    os.set_blocking(master, False)
+    shown = b""
+    while world.stored() < 10:
+        with suppress(BlockingIOError):
+            shown += os.read(master, 65536)
+        await asyncio.sleep(0.05)
+    os.close(master)
+    assert await asyncio.wait_for(backfill.wait(), 30) == 130
+    assert b"Traceback" not in shown
+    sent = world.stored()
+    assert 10 <= sent < 120
+    world.sandbox.sandbox.latency = 0.0
+    await world.program.good("backfill", "--since", LONG_AGO)
+    assert world.stored() == 120  # what was in flight was finished and recorded
 
 
 # The daemon
