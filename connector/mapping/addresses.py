@@ -3,27 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from functools import lru_cache
 
-import pycountry
-
+from connector.mapping.countries import country_code
 from connector.model.order import Address
 
-# Everyday names and codes that ISO 3166 does not know; XK is in use for Kosovo, though not assigned by ISO.
-_ALIASES = {
-    "UK": "GB",
-    "ENGLAND": "GB",
-    "GREAT BRITAIN": "GB",
-    "NORTHERN IRELAND": "GB",
-    "SCOTLAND": "GB",
-    "WALES": "GB",
-    "IVORY COAST": "CI",
-    "KOSOVO": "XK",
-    "MACEDONIA": "MK",
-    "RUSSIA": "RU",
-    "THE NETHERLANDS": "NL",
-    "TURKEY": "TR",
-}
 _EMPTY = Address()
 
 
@@ -40,23 +23,6 @@ def one_line(text: str) -> str:
         return text.strip()
     words = printable(" ".join(text.split()))  # a line feed is white space and a control character
     return " ".join(words.split())
-
-
-@lru_cache(maxsize=512)
-def country_code(text: str) -> str:
-    """The ISO 3166 alpha-2 code for a code (two or three letters) or an English name; empty if unknown.
-
-    Two letters are taken as they are, so that user-assigned codes pass.
-    """
-    name = one_line(text).upper()
-    if name in _ALIASES:
-        return _ALIASES[name]
-    if len(name) == 2 and name.isascii() and name.isalpha():
-        return name
-    try:
-        return str(pycountry.countries.lookup(name).alpha_2)
-    except LookupError:
-        return ""
 
 
 def state_code(text: str, country: str) -> str:

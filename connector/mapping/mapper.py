@@ -13,7 +13,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from connector.mapping import addresses, values
-from connector.mapping.addresses import country_code, printable
+from connector.mapping.addresses import printable
+from connector.mapping.countries import country_code
 from connector.mapping.order_ids import Numbering
 from connector.mapping.phones import e164
 from connector.mapping.settings import BUILT_IN_RULES, NO_CONTACT, NOT_PLACED, TEST_ORDER, MappingSettings
