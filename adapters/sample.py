@@ -31,6 +31,7 @@ from connector.model.order import (
 )
 from connector.runtime import exact_json
 from connector.runtime.http import Reply, refusal
+from connector.sdk.amounts import currency
 from connector.sdk.contract import (
     Adapter,
     Finding,
@@ -107,7 +108,6 @@ class _Body(msgspec.Struct):
     payment: str
     delivery: str
     test: bool
-    currency: str
     total: Decimal
     refunded: Decimal
     lines: list[_Line]
@@ -116,6 +116,7 @@ class _Body(msgspec.Struct):
     buyer: _Buyer
     bill_to: _Place | None
     ship_to: _Place | None
+    currency: str | None = None
 
 
 class _Row(msgspec.Struct):
@@ -222,7 +223,7 @@ class SampleAdapter(Adapter[Credentials, NoOptions]):
             cancelled=body.payment == "void" or body.delivery == "cancelled",
             test=body.test,
             settled=body.delivery in SETTLED,
-            currency=body.currency,
+            currency=currency(body.currency),
             total=body.total,
             subtotal=sum((line.quantity * line.unit_price for line in body.lines), Decimal(0)),
             financial=_financial(body),

@@ -68,7 +68,7 @@ def parse(document: Document) -> Order:
     if body.get("id") != document.ref:
         raise BadOrder("id", "is not the id under which the shop listed the order")
     words = Words(*(text(body.get(name)) for name in ("status", "payment_status", "fulfillment_status")))
-    currency = amounts.currency(body.get("currency_code"), "currency_code")
+    currency = amounts.currency(body.get("currency_code"))
     if not isinstance(body.get("items"), list):  # they are always there: without them nothing was sold
         raise BadOrder("items", "is not a list")
     lines = [line for line in rows_of(body, "items") if _quantity(line)]

@@ -101,10 +101,10 @@ class _Body(msgspec.Struct):
     url: str
     number: str
     status: str
-    currency: str
     total_incl_tax: Decimal
     total_excl_tax: Decimal
     lines: list[_Line]
+    currency: str | None = None
     email: str | None = None
     owner: str | None = None
     billing_address: _Place | None = None
@@ -132,7 +132,7 @@ def parse(document: Document) -> Order:
         number=body.number,
         placed_at=moment_of(document.body, "date_placed"),
         changed_at=document.changed_at,
-        currency=currency(body.currency, "currency"),
+        currency=currency(body.currency),
         total=total,
         financial=Status(value=FINANCIAL.get(body.status), words=words, origin="status"),
         fulfillment=Status(value=FULFILLMENT.get(body.status), words=words, origin="status"),

@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from adapters.push.configuration import Options
 from connector.model.errors import BadOrder, NoId
 from connector.model.order import (
@@ -24,7 +26,7 @@ from connector.model.order import (
     TaxLine,
 )
 from connector.sdk import timestamps
-from connector.sdk.amounts import amount, decimals, whole
+from connector.sdk.amounts import amount, currency, decimals, whole
 from connector.sdk.contract import StrictModel
 from connector.sdk.expressions import Expression, ExpressionError
 from connector.sdk.identifiers import identifier
@@ -99,8 +101,14 @@ class Parser:
         placed_at = self._moment("placed_at", body)
         if placed_at is None:
             raise BadOrder("placed_at", f"options.placed_at ({self._places['placed_at'].text}) finds no time")
-        currency = _text("currency", self._found("currency", body)).strip().upper()
-        digits = decimals(currency) if self._minor else 0
+        code = currency(self._found("currency", body))
+        if self._minor and not code:
+            raise BadOrder(
+                "currency",
+                f"options.currency ({self._places['currency'].text}) finds none, and minor amounts need it; "
+                "a constant is written like \"'EUR'\"",
+            )
+        digits = decimals(code) if self._minor else 0
         lines = tuple(self._line_items(body, digits))
         subtotal = _amount("subtotal", self._found("subtotal", body), digits)
         origins = self._origins
@@ -118,7 +126,7 @@ class Parser:
             number=_clean(_text("number", self._found("number", body))),
             placed_at=placed_at,
             changed_at=version if self._by_time and version else placed_at,
-            currency=currency,
+            currency=code,
             total=total,
             financial=financial,
             fulfillment=self._status("fulfillment_status", body, FULFILLMENT),
@@ -226,7 +234,7 @@ class Parser:
         if whole and not (parts["first_name"] or parts["last_name"]):
             first, _, last = whole.strip().rpartition(" ")
             parts |= {"first_name": first, "last_name": last} if first else {"first_name": last}
-        return Address(**parts)
+        return msgspec.structs.replace(Address(), **parts)
 
     def _phones(self, body: dict[str, Any], country: str) -> tuple[Phone, ...]:
         found = self._found("phone", body)

@@ -44,7 +44,7 @@ def parse(document: Document, kind: str) -> Order:
     if body.get("legacyResourceId") != document.ref:
         raise BadOrder("legacyResourceId", "is not the id under which the shop listed the order")
     of_currency = "currencyCode" if kind == "shop" else "presentmentCurrencyCode"
-    currency = amounts.currency(body.get(of_currency), of_currency)
+    currency = amounts.currency(body.get(of_currency))
     money = Money(kind, currency)
     shipping_line = part_of(body, "shippingLine")
     lines = lines_of(body, money)

@@ -112,13 +112,13 @@ class Fulfillment(msgspec.Struct):
     lines: list[FulfillmentLine]
 
 
-class Body(msgspec.Struct, rename="camel"):
+class Body(msgspec.Struct, rename="camel", kw_only=True):
     """An order; a document says itself how many decimals its amounts have."""
 
     id: Id
     code: str
     state: str
-    currency_code: str
+    currency_code: str | None = None
     total_with_tax: Minor
     tax_summary: list[Tax]
     discounts: list[Reduction]

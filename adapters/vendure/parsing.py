@@ -61,7 +61,7 @@ def parse(document: Document) -> Order:
         number=body.code,
         placed_at=moment_of(document.body, "orderPlacedAt" if placed else "createdAt"),
         changed_at=document.changed_at,
-        currency=currency(body.currency_code, "currencyCode"),
+        currency=currency(body.currency_code),
         total=body.money(total),
         financial=statuses.financial(
             body.state, total=total, settled=settled, refunded=refunded, authorized=body.paid("Authorized")

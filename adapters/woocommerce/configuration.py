@@ -41,11 +41,14 @@ class Options(StrictModel):
         "A checkbox of the block checkout is called _wc_other/NAMESPACE/FIELD.",
     )
     sms_consent: tuple[str, ...] = Field(
-        default=("mailchimp_woocommerce_sms_subscribed",),
+        default=(
+            "mailchimp_woocommerce_sms_subscribed",
+            "mailchimp_woocommerce_sms_consent_subscribed",
+        ),
         description="Meta keys that hold consent to text messages, by default of Mailchimp.",
     )
     sms_phone: tuple[str, ...] = Field(
-        default=("mailchimp_woocommerce_sms_phone",),
+        default=("mailchimp_woocommerce_sms_phone", "mailchimp_woocommerce_sms_consent_phone"),
         description="Meta keys that hold the number for which that consent was given.",
     )
     authorized: Mapping[str, str] = Field(

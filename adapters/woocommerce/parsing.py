@@ -74,7 +74,7 @@ def parse(document: Document, options: Options) -> Order:
             moment(body.get("date_completed_gmt"), UTC),
         ),
         changed_at=document.changed_at,
-        currency=currency(body.get("currency"), "currency"),
+        currency=currency(body.get("currency")),
         total=total,
         financial=statuses.financial(status, body, total, refunded, metas, options.authorized),
         fulfillment=statuses.fulfillment(status, body),

@@ -101,7 +101,8 @@ def fulfillment(status: str, body: Body) -> Status[FulfillmentStatus]:
     """From the status alone; a refunded order that had been completed was fulfilled."""
     if status == "refunded" and body.get("date_completed_gmt"):
         return Status(value=FulfillmentStatus.FULFILLED, words=words(status), origin="date_completed_gmt")
-    return Status(value=FULFILLMENT.get(status), words=words(status), origin="status")
+    known = status in FULFILLMENT
+    return Status(value=FULFILLMENT.get(status), words=words(status), origin="status", known=known)
 
 
 def is_paid(body: Body) -> bool:

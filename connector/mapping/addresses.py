@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
 from connector.mapping.countries import country_code
+from connector.mapping.phones import e164
 from connector.model.order import Address
 
+PARTS = tuple(name for name in Address.__struct_fields__ if name != "extra")
 _EMPTY = Address()
 
 
@@ -40,8 +43,12 @@ def state_code(text: str, country: str) -> str:
     return code if len(code) <= 3 else state
 
 
-def clean(address: Address) -> Address:
-    """The address with clean text and codes. A country that is not recognised is left out."""
+def clean(address: Address, region: str = "") -> Address:
+    """The address with clean text and codes, its phone in E.164.
+
+    A country that is not recognised is left out, and so is a phone that is not certainly a number. ``region``
+    reads phones of an address without country.
+    """
     if address == _EMPTY:
         return _EMPTY
     country = country_code(address.country_code) if address.country_code else ""
@@ -55,5 +62,12 @@ def clean(address: Address) -> Address:
         state_code=state_code(address.state_code, country),
         country_code=country,
         postal_code=one_line(address.postal_code),
-        phone=one_line(address.phone),
+        phone=e164(address.phone, country or region) or "" if address.phone else "",
+        extra=address.extra,
     )
+
+
+def body(address: Address) -> dict[str, Any]:
+    """The address as Privy takes it: what is known of it, and the keys of the mapping's own."""
+    known = {name: text for name in PARTS if (text := getattr(address, name))}
+    return {**known, **address.extra}

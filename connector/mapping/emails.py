@@ -74,7 +74,7 @@ def _checked(text: str) -> str:
     if len(text) > _LONGEST:
         return ""
     try:
-        known = validate_email(text, check_deliverability=False, test_environment=True)
+        known = validate_email(text, check_deliverability=False, strict=True, test_environment=True)
     except EmailNotValidError:
         return ""
     host, _, top = known.ascii_domain.rpartition(".")

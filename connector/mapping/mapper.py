@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from connector.mapping import addresses, values
+from connector.mapping import addresses, emails, values
 from connector.mapping.addresses import printable
 from connector.mapping.countries import country_code
 from connector.mapping.order_ids import Numbering
@@ -79,17 +79,19 @@ class Mapper:
         ``told`` says that Privy has the order: then it is sent though it is no longer placed (cancelled,
         deleted). Raises BadOrder naming the field.
         """
+        unknown = self._unknown_statuses(order)  # said whatever becomes of the order
         skipped = self._skipped(order, body, told)
         if skipped is not None:
-            return skipped
-        draft = _Draft(self, order, {**self._origins, **order.origins})
+            return msgspec.structs.replace(skipped, notes=unknown)
+        draft = _Draft(self, order, {**self._origins, **order.origins}, unknown)
         self._take_fields(draft, body)
         email, phone = draft.email(), draft.phone()
         if not email and not phone:
             reason = "neither a usable e-mail address nor a usable phone number"
             return Skipped(NO_CONTACT, reason, tuple(draft.notes))
         take = draft.take
-        lines = values.lines(take("line_items", order.line_items) or ())
+        items = take("line_items", order.line_items) or ()
+        lines = values.lines(items)
         count = draft.given.get("total_items")
         subtotal = take("subtotal", order.subtotal)
         payload = Payload(
@@ -103,9 +105,9 @@ class Mapper:
             subtotal=UNSET if subtotal is None else values.money("subtotal", subtotal),
             discounts=values.discounts(take("discounts", order.discounts) or ()),
             tax_lines=values.tax_lines(take("tax_lines", order.tax_lines) or ()),
-            total_items=values.item_count(
-                "total_items", sum(line.quantity for line in lines) if count is None else count
-            ),
+            total_items=values.total_items(items)
+            if count is None
+            else values.item_count("total_items", count),
             financial_status=draft.status(
                 "financial_status", order.financial, self.settings.financial_status
             ),
@@ -124,6 +126,32 @@ class Mapper:
             if getattr(payload, name, UNSET) is not UNSET
         }
         return Mapped(payload, origins, tuple(draft.notes))
+
+    def _unknown_statuses(self, order: Order) -> tuple[Note, ...]:
+        """Words that neither the adapter nor the store knows, and no expression of the store replaces."""
+        found = (
+            (
+                "financial_status",
+                order.financial,
+                self.settings.financial_status,
+                NoteKind.UNKNOWN_FINANCIAL_STATUS,
+            ),
+            (
+                "fulfillment_status",
+                order.fulfillment,
+                self.settings.fulfillment_status,
+                NoteKind.UNKNOWN_FULFILLMENT_STATUS,
+            ),
+        )
+        return tuple(
+            Note(kind, _shown(status.words))
+            for name, status, table, kind in found
+            if status.value is None
+            and status.words
+            and not status.known
+            and name not in self._fields
+            and not any(word in table for word in status.words)
+        )
 
     def _skipped(self, order: Order, body: Mapping[str, Any], told: bool) -> Skipped | None:
         if self._applies(TEST_ORDER, body, order.test):
@@ -215,12 +243,14 @@ class _Draft:
     that the order has.
     """
 
-    def __init__(self, mapper: Mapper, order: Order, origins: dict[str, str]) -> None:
+    def __init__(
+        self, mapper: Mapper, order: Order, origins: dict[str, str], notes: tuple[Note, ...]
+    ) -> None:
         self.mapper = mapper
         self.order = order
         self.origins = origins
         self.given: dict[str, Any] = {}
-        self.notes: list[Note] = []
+        self.notes: list[Note] = list(notes)
         self.first_phone = False
 
     def take(self, name: str, own: Any) -> Any:
@@ -234,7 +264,7 @@ class _Draft:
 
     def email(self) -> str:
         text: str = self.take("email", self.order.email) or ""
-        email = values.email(text)
+        email = emails.address(text)
         if not email and text.strip():
             self.notes.append(Note(NoteKind.EMAIL_UNUSABLE))
         return email
@@ -265,25 +295,26 @@ class _Draft:
             self.origins[name] = f"mapping.{name}[{word}]"
         else:
             self.origins[name] = status.origin
-            if value is None and status.words and not status.known:
-                kind = (
-                    NoteKind.UNKNOWN_FINANCIAL_STATUS
-                    if name == "financial_status"
-                    else NoteKind.UNKNOWN_FULFILLMENT_STATUS
-                )
-                self.notes.append(Note(kind, _shown(status.words)))
         if value is None:
             value = self.default(name)
         return UNSET if value is None else value
 
-    def address(self, name: str, own: Address) -> Address | UnsetType:
+    def address(self, name: str, own: Address) -> dict[str, Any] | UnsetType:
+        region = self.mapper.settings.default_phone_region or ""
         written: Address = self.take(name, own) or _NO_ADDRESS
-        address = addresses.clean(written)
+        address = addresses.clean(written, region)
         if written.country_code.strip() and not address.country_code:
-            self.notes.append(Note(NoteKind.COUNTRY_UNKNOWN))
+            self.note(NoteKind.COUNTRY_UNKNOWN)
+        if written.phone.strip() and not address.phone:
+            self.note(NoteKind.PHONE_OF_ADDRESS)
         if address == _NO_ADDRESS:
-            address = addresses.clean(self.default(name) or _NO_ADDRESS)
-        return UNSET if address == _NO_ADDRESS else address
+            address = addresses.clean(self.default(name) or _NO_ADDRESS, region)
+        return UNSET if address == _NO_ADDRESS else addresses.body(address)
+
+    def note(self, kind: NoteKind) -> None:
+        """Once of each kind."""
+        if all(note.kind is not kind for note in self.notes):
+            self.notes.append(Note(kind))
 
     def consent(self, name: str, own: Consent | None) -> bool | UnsetType:
         if name in self.given:
@@ -295,9 +326,9 @@ class _Draft:
         return own.given
 
     def sms_consent(self, phone: str) -> bool | UnsetType:
-        """Privy takes it with a phone number only, and it is given for the order's first number, no other."""
+        """Given for the order's first number and no other, so it goes with that one; withdrawn, always."""
         consent = self.consent("accepts_sms_marketing", self.order.sms_consent)
-        if consent is UNSET or (phone and (self.first_phone or not consent)):
+        if consent is UNSET or not consent or (phone and self.first_phone):
             return consent
         self.notes.append(Note(NoteKind.SMS_CONSENT_WITHOUT_PHONE))
         return UNSET

@@ -115,7 +115,7 @@ def _renewed(number: PhoneNumber, text: str) -> PhoneNumber | None:
     old = phonenumbers.national_significant_number(number)
     if code == 52 and _NEEDS_CODE.fullmatch(old) and not _EXPLICIT.search(text):
         return None
-    for pattern, form in _REFORMS.get(code, ()):
+    for pattern, form in _REFORMS.get(code or 0, ()):
         match = pattern.fullmatch(old)
         if match is None:
             continue

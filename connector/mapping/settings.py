@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from connector.mapping.addresses import PARTS
 from connector.mapping.order_ids import MAX_OFFSET, Claim, Strategy
 from connector.mapping.phones import is_region
-from connector.mapping.values import convert, currency
+from connector.mapping.values import LINE_KEYS, convert, currency
 from connector.model.errors import BadOrder
 from connector.model.order import FinancialStatus, FulfillmentStatus
 from connector.model.payload import FIELDS
-from connector.model.spelling import suggestion
+from connector.model.spelling import nearest, suggestion
 from connector.model.strict import StrictModel
 from connector.sdk.expressions import Expression, JMESPath
 
@@ -25,6 +27,16 @@ BUILT_IN_RULES = (TEST_ORDER, NOT_PLACED, NO_CONTACT)
 MAPPABLE = tuple(name for name in FIELDS if name != "order_id")
 DEFAULTABLE = ("currency", "financial_status", "fulfillment_status", "billing_address", "shipping_address")
 _RULE_NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+_ADDRESS_KEYS = (*PARTS, "name")
+_CLOSED = {"discounts": ("code", "amount"), "tax_lines": ("title", "amount")}
+_KEYS = {
+    "billing_address": _ADDRESS_KEYS,
+    "shipping_address": _ADDRESS_KEYS,
+    "line_items": LINE_KEYS,
+    **_CLOSED,
+}
+_RATHER_ALIKE = 0.6
+_ALIKE = 0.85  # postal_cod and first_nam are slips; postcode, product and zip are words of their own
 _CONSENTS = ("accepts_email_marketing", "accepts_sms_marketing")
 _PERSONAL = ("email", "phone", "customer_id")
 
@@ -59,12 +71,24 @@ def _constants(defaults: dict[str, Any]) -> dict[str, Any]:
         if value is None:
             raise ValueError(f"{name}: a default cannot be null; leave the line out")
         try:
+            if isinstance(value, dict):
+                _keys_fit(name, value)
             converted = convert(name, value)
             if name == "currency":
                 currency(converted)
         except BadOrder as error:
             raise ValueError(str(error)) from None
     return defaults
+
+
+def _keys_fit(field: str, keys: Iterable[str]) -> None:
+    """Privy stores other keys of addresses and lines as they are: only what looks like a slip is refused."""
+    known = _KEYS.get(field, ())
+    for key in sorted(set(keys) - set(known)) if known else ():
+        near = nearest(key, known, cutoff=_RATHER_ALIKE if field in _CLOSED else _ALIKE)
+        if field in _CLOSED or (near and key.rstrip("0123456789") != near.rstrip("0123456789")):
+            hint = f'did you mean "{near}"?' if near else f"known: {', '.join(known)}"
+            raise ValueError(f"{field}: {key} is not a key that Privy knows; {hint}")
 
 
 def _word(key: Any) -> Any:
@@ -190,6 +214,8 @@ class MappingSettings(StrictModel):
     @model_validator(mode="after")
     def _rules_fit(self) -> MappingSettings:
         _constants(self.defaults)
+        for name, text in self.fields.items():
+            _keys_fit(name, Expression(text).keys())
         for name, condition in self.skip.items():
             if condition is False and name == NO_CONTACT:
                 raise ValueError(

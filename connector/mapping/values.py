@@ -17,12 +17,11 @@ from typing import Any, TypeVar
 
 import msgspec
 import pycountry
-from msgspec import UNSET
 
-from connector.mapping.addresses import one_line, printable
+from connector.mapping.addresses import PARTS, one_line, printable
 from connector.model.errors import BadOrder
 from connector.model.order import Address, Discount, FinancialStatus, FulfillmentStatus, LineItem, TaxLine
-from connector.model.payload import MAX_ORDER_ID, PayloadLine
+from connector.model.payload import MAX_ORDER_ID
 from connector.sdk import timestamps
 
 E = TypeVar("E", bound=StrEnum)
@@ -32,9 +31,10 @@ _CENT = Decimal("0.01")
 _FINEST = Decimal("0.000001")
 _ZERO = Decimal("0.00")
 _MOST_ITEMS = 10**9
+_LARGEST_EXTRA = 2**63  # of numbers that Privy only echoes: exact for every reader of JSON that has integers
+_DEEPEST = 5
+LINE_KEYS = tuple(name for name in LineItem.__struct_fields__ if name != "extra")
 _DECIMAL_TEXT = re.compile(r"\s*[+-]?\d{1,30}(\.\d{1,30})?\s*", re.ASCII)
-_EMAIL = re.compile(r"[^@\s<>()\[\],;:\"\\]+@(?:[\w-]+\.)+[\w-]{2,}")
-_LONGEST_EMAIL = 254  # RFC 5321, 4.5.3.1.3
 
 NO_ZONE = "the time says no time zone, and Privy takes UTC"
 
@@ -77,12 +77,10 @@ def currency(code: str | None) -> str:
     known = (code or "").strip().upper()
     if known in _currencies():
         return known
-    said = (
-        f"{known!r} is no ISO 4217 code"
-        if len(known) == 3 and known.isascii()
-        else "there is no ISO 4217 code"
+    said = f"{known!r} is no" if len(known) == 3 and known.isascii() else "there is no"
+    raise BadOrder(
+        "currency", f"{said} ISO 4217 code; mapping.fields.currency or mapping.defaults.currency can say one"
     )
-    raise BadOrder("currency", said)
 
 
 def order_date(moment: datetime | None) -> datetime:
@@ -103,29 +101,28 @@ def item_count(field: str, count: int) -> int:
     raise BadOrder(field, "the number of items cannot be right")
 
 
-def email(text: str) -> str:
-    """The address, trimmed, or empty text when it does not look like one e-mail address."""
-    text = text.strip()
-    usable = len(text) <= _LONGEST_EMAIL and text.isprintable() and _EMAIL.fullmatch(text)
-    return text if usable else ""
+def total_items(items: tuple[LineItem, ...]) -> int:
+    """How many pieces were sold, by the quantities of the lines.
+
+    A line below zero is goods taken back within the order (a swap at the till), so it is taken off; where
+    more came back than went out, nothing was sold: 0, for a number of items below zero is none.
+    """
+    return item_count("total_items", max(0, sum(line.quantity for line in items)))
 
 
-def lines(items: tuple[LineItem, ...]) -> tuple[PayloadLine, ...]:
+def lines(items: tuple[LineItem, ...]) -> tuple[dict[str, Any], ...]:
     """The lines as Privy takes them; one without SKU is known by its variant, product or name."""
-    made = []
+    made: list[dict[str, Any]] = []
     for index, line in enumerate(items):
         name = one_line(line.name)
         variant_id, product_id = printable(line.variant_id), printable(line.product_id)
-        made.append(
-            PayloadLine(
-                sku=printable(line.sku) or variant_id or product_id or name or "-",
-                quantity=item_count(f"line_items[{index}].quantity", line.quantity),
-                price=money(f"line_items[{index}].price", line.price),
-                name=name or UNSET,
-                product_id=product_id or UNSET,
-                variant_id=variant_id or UNSET,
-            )
-        )
+        body = {
+            "sku": printable(line.sku) or variant_id or product_id or name or "-",
+            "quantity": item_count(f"line_items[{index}].quantity", line.quantity),
+            "price": money(f"line_items[{index}].price", line.price),
+        }
+        more = {"name": name, "product_id": product_id, "variant_id": variant_id}
+        made.append({**body, **{key: text for key, text in more.items() if text}, **line.extra})
     return tuple(made)
 
 
@@ -230,6 +227,44 @@ def _structs(kind: Any) -> Callable[[str, Any], Any]:
     return structs
 
 
+def _with_extra(kind: Any, known: tuple[str, ...]) -> Callable[[str, Any], Any]:
+    """Like ``_structs``, for one or more objects whose other keys Privy stores as they are."""
+    structs = _structs(kind)
+
+    def sorted_out(field: str, value: Any) -> Any:
+        if isinstance(value, list):
+            value = [_sorted_out(f"{field}[{index}]", row, known) for index, row in enumerate(value)]
+        return structs(field, _sorted_out(field, value, known))
+
+    return sorted_out
+
+
+def _sorted_out(field: str, value: Any, known: tuple[str, ...]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    others = ((printable(key), item) for key, item in value.items() if key not in known and item is not None)
+    extra = {key: _plain(f"{field}.{key}", item) for key, item in others if key not in known}
+    return {key: item for key, item in value.items() if key in known} | {"extra": extra}
+
+
+def _plain(field: str, value: Any, depth: int = 1) -> Any:
+    """A value as JSON can say it everywhere. Raises BadOrder."""
+    if isinstance(value, str):
+        return printable(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | Decimal):
+        finite = isinstance(value, int) or value.is_finite()
+        if finite and -_LARGEST_EXTRA < value < _LARGEST_EXTRA:
+            return value
+        raise BadOrder(field, "is an impossible number")
+    if isinstance(value, list | tuple | dict) and depth < _DEEPEST:
+        if isinstance(value, dict):
+            return {printable(str(key)): _plain(field, item, depth + 1) for key, item in value.items()}
+        return [_plain(field, item, depth + 1) for item in value]
+    raise BadOrder(field, f"cannot be sent: it is nested more than {_DEEPEST} deep, or no value of JSON")
+
+
 def _without_nulls(value: Any) -> Any:
     """JMESPath's ``{company: billing.company}`` says null for what is not there."""
     if isinstance(value, list):
@@ -256,9 +291,9 @@ _CONVERSIONS: dict[str, Callable[[str, Any], Any]] = {
     "total_items": _count,
     "financial_status": _status(FinancialStatus),
     "fulfillment_status": _status(FulfillmentStatus),
-    "line_items": _structs(tuple[LineItem, ...]),
-    "billing_address": _structs(Address),
-    "shipping_address": _structs(Address),
+    "line_items": _with_extra(tuple[LineItem, ...], LINE_KEYS),
+    "billing_address": _with_extra(Address, PARTS),
+    "shipping_address": _with_extra(Address, PARTS),
     "accepts_email_marketing": _consent,
     "accepts_sms_marketing": _consent,
 }

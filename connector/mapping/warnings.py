@@ -16,6 +16,7 @@ class NoteKind(StrEnum):
     PHONE_UNPARSABLE = "phone-unparsable"
     SMS_CONSENT_WITHOUT_PHONE = "sms-consent-without-phone"
     COUNTRY_UNKNOWN = "country-unknown"
+    PHONE_OF_ADDRESS = "address-phone-unparsable"
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -45,5 +46,7 @@ _SENTENCES = {
     NoteKind.PHONE_UNPARSABLE: "phone is left out, because what the shop has is not certainly a number; "
     "mapping.default_phone_region helps where addresses have no country",
     NoteKind.SMS_CONSENT_WITHOUT_PHONE: "accepts_sms_marketing is left out: its phone number is not usable",
+    NoteKind.PHONE_OF_ADDRESS: "phone is left out of an address, because what stands there is not "
+    "certainly a number",
     NoteKind.COUNTRY_UNKNOWN: "country_code is left out of an address, because its country is not known",
 }

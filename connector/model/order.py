@@ -83,8 +83,11 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True):
     origin: str
 
 
-class Address(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A postal address. Every part is optional; empty text is absence."""
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """A postal address. Every part is optional; empty text is absence.
+
+    ``extra`` are keys that a store's mapping gives besides: Privy stores what it does not know, verbatim.
+    """
 
     first_name: str = ""
     last_name: str = ""
@@ -96,10 +99,11 @@ class Address(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     country_code: str = ""
     postal_code: str = ""
     phone: str = ""
+    extra: Mapping[str, Any] = {}
 
 
 class LineItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One line. ``price`` is the unit price before discounts, tax and shipping."""
+    """One line. ``price`` is the unit price before discounts, tax, shipping; ``extra`` as in an address."""
 
     sku: str
     quantity: int
@@ -107,6 +111,7 @@ class LineItem(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     product_id: str = ""
     variant_id: str = ""
+    extra: Mapping[str, Any] = {}
 
 
 class Discount(msgspec.Struct, frozen=True):
@@ -142,16 +147,18 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     ``cancelled`` says that it was called off, and ``paid_once`` that money for it had come in whatever its
     status says today: one that is called off without is no order for Privy, as if it were never placed.
     ``settled`` is true in an end state, where no further change is expected.
+    ``currency`` is as the document states it, empty for none: the store's mapping can say one, and refuses
+    the order without.
     ``origins`` says for payload fields which part of the document they came from.
     """
 
     ref: str
     placed_at: datetime
     changed_at: datetime
-    currency: str
     total: Decimal
     financial: Status[FinancialStatus]
     fulfillment: Status[FulfillmentStatus]
+    currency: str = ""
     number: str = ""
     placed: bool = True
     cancelled: bool = False

@@ -11,28 +11,22 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from connector.model.order import Address, Discount, FinancialStatus, FulfillmentStatus, TaxLine
+from connector.model.order import Discount, FinancialStatus, FulfillmentStatus, TaxLine
 
 MAX_ORDER_ID = 2**63 - 1
 
 
-class PayloadLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A line item as Privy takes it; keys beyond the first three are echoed back verbatim."""
-
-    sku: str
-    quantity: int
-    price: Decimal
-    name: str | UnsetType = UNSET
-    product_id: str | UnsetType = UNSET
-    variant_id: str | UnsetType = UNSET
-
-
 class Payload(msgspec.Struct, frozen=True, kw_only=True):
-    """The JSON body without ``initial_sync``. UNSET fields are not sent."""
+    """The JSON body without ``initial_sync``. UNSET fields are not sent.
+
+    Lines have ``sku``, ``quantity`` and ``price``, addresses what is known of them; both can have more keys,
+    which Privy stores and echoes back verbatim.
+    """
 
     order_id: int
     total: Decimal
@@ -47,9 +41,9 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     total_items: int | UnsetType = UNSET
     financial_status: FinancialStatus | UnsetType = UNSET
     fulfillment_status: FulfillmentStatus | UnsetType = UNSET
-    line_items: tuple[PayloadLine, ...] = ()
-    billing_address: Address | UnsetType = UNSET
-    shipping_address: Address | UnsetType = UNSET
+    line_items: tuple[dict[str, Any], ...] = ()
+    billing_address: dict[str, Any] | UnsetType = UNSET
+    shipping_address: dict[str, Any] | UnsetType = UNSET
     accepts_email_marketing: bool | UnsetType = UNSET
     accepts_sms_marketing: bool | UnsetType = UNSET
 
@@ -65,12 +59,12 @@ def fingerprint(body: bytes) -> str:
 
 def told_addresses(payload: Payload) -> tuple[str, ...]:
     """Names of the addresses that this payload makes Privy store."""
-    return tuple(name for name in CLEARABLE if getattr(payload, name) not in (UNSET, Address()))
+    return tuple(name for name in CLEARABLE if getattr(payload, name) not in (UNSET, {}))
 
 
 def clearing(payload: Payload, told: Iterable[str]) -> Payload:
     """The payload with each address that Privy was told before and that is now gone said as ``{}``."""
-    gone = {name: Address() for name in told if getattr(payload, name) is UNSET}
+    gone: dict[str, dict[str, Any]] = {name: {} for name in told if getattr(payload, name) is UNSET}
     return msgspec.structs.replace(payload, **gone) if gone else payload
 
 

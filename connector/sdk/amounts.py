@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
@@ -18,7 +17,6 @@ _DECIMALS: Mapping[str, int] = {
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
     **dict.fromkeys(("CLF", "UYW"), 4),
 }
-_CURRENCY = re.compile(r"[A-Z]{3}")
 _SMALLEST = -30  # the power of ten below which an amount is none
 _LONGEST_WHOLE = 40  # digits of a whole number
 _LARGEST = Decimal(10) ** 15  # in the smallest coins of any currency still more than anybody pays
@@ -60,12 +58,12 @@ def whole(value: Any) -> int | None:
     return int(number)
 
 
-def currency(value: Any, field: str) -> str:
-    """A code of three letters, in upper case; whether ISO 4217 has it is for the mapping. Raises BadOrder."""
-    code = value.strip().upper() if isinstance(value, str) else ""
-    if not _CURRENCY.fullmatch(code):
-        raise BadOrder(field, "is not a currency code of three letters")
-    return code
+def currency(value: Any) -> str:
+    """The currency's code in upper case, empty for none.
+
+    Whether ISO 4217 has it is for the mapping, which may know another.
+    """
+    return value.strip().upper() if isinstance(value, str) else ""
 
 
 def decimals(currency: str) -> int:

@@ -93,6 +93,10 @@ class Expression:
             said = f"the values it finds do not go together ({type(error).__name__})"
         raise ExpressionError(f"{self.text!r} cannot be evaluated for this order: {said}") from None
 
+    def keys(self) -> frozenset[str]:
+        """Keys of the objects that it makes (``{city: town}``), as far as its text tells."""
+        return frozenset(_keys(self._parsed.parsed))
+
     def holds(self, body: Any) -> bool:
         """Whether it finds what JMESPath calls true: not null, false or empty. Raises ExpressionError."""
         found = self.search(body)
@@ -127,6 +131,33 @@ def _check_function(name: str, given: int, text: str) -> None:
     variadic = known["signature"][-1].get("variadic", False)
     if given < wanted or (given > wanted and not variadic):
         raise ExpressionError(f"{text!r} gives {name}() {given} arguments; it takes {wanted}")
+
+
+_STEPS = ("subexpression", "pipe", "index_expression", "projection", "value_projection", "filter_projection")
+_MADE_FROM_FIRST = ("sort_by", "reverse", "max_by", "min_by", "to_array")
+
+
+def _keys(node: Any) -> set[str]:
+    """The keys of the objects that a part of an expression yields, also as elements of a list."""
+    kind, children = node["type"], node["children"]
+    if kind == "multi_select_dict":
+        return {pair["value"] for pair in children}
+    if kind == "literal":
+        return set(node["value"]) if isinstance(node["value"], dict) else set()
+    if kind in ("or_expression", "and_expression", "multi_select_list"):
+        return set().union(*map(_keys, children))
+    if kind == "flatten":
+        return _keys(children[0])
+    if kind == "function_expression" and children:
+        if node["value"] == "map":
+            return _keys(children[0]["children"][0])
+        if node["value"] in ("merge", "not_null"):
+            return set().union(*map(_keys, children))
+        return _keys(children[0]) if node["value"] in _MADE_FROM_FIRST else set()
+    if kind in _STEPS:
+        last = children[1]
+        return _keys(children[0] if last["type"] in ("identity", "index", "slice") else last)
+    return set()
 
 
 def _exact(literal: Any) -> Any:

@@ -4,28 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connector.mapping.addresses import clean, country_code, one_line, printable, state_code
+from connector.mapping.addresses import body, clean, one_line, printable, state_code
 from connector.model.order import Address
 from connector.runtime import exact_json
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("US", "US"),
-        (" de ", "DE"),
-        ("DEU", "DE"),
-        ("Germany", "DE"),
-        ("united  states", "US"),
-        ("UK", "GB"),
-        ("England", "GB"),
-        ("XK", "XK"),
-        ("Atlantis", ""),
-        ("", ""),
-    ],
-)
-def test_a_country_is_known_by_code_or_english_name(text: str, code: str) -> None:
-    assert country_code(text) == code
 
 
 @pytest.mark.parametrize(
@@ -58,6 +39,20 @@ def test_an_address_is_clean_and_an_unknown_country_left_out() -> None:
     written = Address(first_name=" Ada ", city="Ber\nlin", state_code="DE-BE", country_code="Germany")
     assert clean(written) == Address(first_name="Ada", city="Ber lin", state_code="BE", country_code="DE")
     assert clean(Address(country_code="Atlantis")) == Address()
+
+
+def test_the_phone_of_an_address_is_cleaned_as_the_orders_is() -> None:
+    german = Address(country_code="Deutschland", phone="Tel. 030 23125042")
+    assert clean(german).phone == "+493023125042"
+    assert clean(Address(phone="030 23125042")).phone == ""
+    assert clean(Address(phone="030 23125042"), "DE").phone == "+493023125042"
+    assert clean(Address(city="Rome", phone="n/a")) == Address(city="Rome")
+
+
+def test_what_a_mapping_gives_besides_goes_out_with_the_rest() -> None:
+    address = clean(Address(city="Rome", extra={"name": "Ada", "zip": "00184", "floor": 3}))
+    assert body(address) == {"city": "Rome", "name": "Ada", "zip": "00184", "floor": 3}
+    assert body(clean(Address(extra={"name": "Ada"}))) == {"name": "Ada"}
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=())))

@@ -81,6 +81,49 @@ def test_where_two_readings_differ_none_counts(text: str, region: str) -> None:
     assert e164(text, region) is None
 
 
+MEXICO = "+525512345678"
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "number"),
+    [
+        ("+52 1 55 1234 5678", "", MEXICO),
+        ("+5215512345678", "US", MEXICO),
+        ("52 1 55 1234 5678", "MX", MEXICO),
+        ("0052 1 55 1234 5678", "MX", MEXICO),
+        ("044 55 1234 5678", "MX", MEXICO),
+        ("(045) 55-1234-5678", "MX", MEXICO),
+        ("01 (55) 1234-5678", "MX", MEXICO),
+        ("+52 01 55 1234 5678", "", MEXICO),
+        ("+52 044 55 1234 5678", "", MEXICO),
+        ("55 1234 5678", "MX", MEXICO),
+        ("(11) 8765-4321", "BR", "+5511987654321"),
+        ("+55 11 3765-4321", "", "+551137654321"),
+        ("09 8765 4321", "CL", "+56987654321"),
+        ("+57 1 2345678", "", "+576012345678"),
+        ("03 300 1234567", "CO", "+573001234567"),
+        ("0168 345 6789", "VN", "+84383456789"),
+        ("+84 123 456 7890", "", "+84834567890"),
+        ("+225 07 12 34 56", "", "+2250707123456"),
+        ("97 12 34 56", "BJ", "+2290197123456"),
+        ("8 (044) 234-56-78", "UA", "+380442345678"),
+        ("011 15 2345 6789", "AR", "+5491123456789"),
+        ("+54 9 11 2345 6789", "", "+5491123456789"),
+        ("+351 (0) 912 345 678", "", "+351912345678"),
+    ],
+)
+def test_forms_that_a_country_has_given_up_become_todays(text: str, region: str, number: str) -> None:
+    assert e164(text, region) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [("1 551 234 5678", "MX"), ("044 55 1234 567", "MX"), ("15 2345 6789", "AR"), ("8 044 234 567", "UA")],
+)
+def test_a_form_that_could_be_another_number_is_none(text: str, region: str) -> None:
+    assert e164(text, region) is None
+
+
 def test_regions_are_countries_with_numbers_of_their_own() -> None:
     assert is_region("DE")
     assert not is_region("XX")
