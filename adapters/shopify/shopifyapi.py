@@ -7,28 +7,10 @@ own, which need none of that.
 
 from __future__ import annotations
 
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
-from pathlib import Path
-from types import ModuleType
+from connector.sdk.packages import module_alone
 
-
-def _alone(path: str) -> ModuleType:
-    """A module of the package by its file, loaded without the package itself."""
-    package = find_spec("shopify")
-    assert package is not None
-    assert package.submodule_search_locations
-    spec = spec_from_file_location(
-        f"shopifyapi.{Path(path).stem}", Path(package.submodule_search_locations[0], path)
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_access = _alone("api_access.py")
+_access = module_alone("shopify", "api_access.py")
 ApiAccess = _access.ApiAccess
 ApiAccessError: type[Exception] = _access.ApiAccessError
-Release = _alone("api_version.py").Release
-sanitize_shop_domain = _alone("utils/shop_url.py").sanitize_shop_domain
+Release = module_alone("shopify", "api_version.py").Release
+sanitize_shop_domain = module_alone("shopify", "utils/shop_url.py").sanitize_shop_domain

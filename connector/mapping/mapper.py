@@ -305,15 +305,18 @@ class _Draft:
         address = addresses.clean(written, region)
         if written.country_code.strip() and not address.country_code:
             self.note(NoteKind.COUNTRY_UNKNOWN)
-        if written.phone.strip() and not address.phone:
+        if written.phone.strip() and not address.phone and not self.noted(NoteKind.PHONE_UNPARSABLE):
             self.note(NoteKind.PHONE_OF_ADDRESS)
         if address == _NO_ADDRESS:
             address = addresses.clean(self.default(name) or _NO_ADDRESS, region)
         return UNSET if address == _NO_ADDRESS else addresses.body(address)
 
+    def noted(self, kind: NoteKind) -> bool:
+        return any(note.kind is kind for note in self.notes)
+
     def note(self, kind: NoteKind) -> None:
         """Once of each kind."""
-        if all(note.kind is not kind for note in self.notes):
+        if not self.noted(kind):
             self.notes.append(Note(kind))
 
     def consent(self, name: str, own: Consent | None) -> bool | UnsetType:

@@ -24,10 +24,10 @@ import yaml
 from adapters.oscar import paging as oscar
 from adapters.shopify import documents as shopify
 from adapters.woocommerce import documents as woocommerce
-from connector.mapping.mapper import Mapper, Skipped
+from connector.mapping.mapper import Mapped, Mapper, Skipped
 from connector.mapping.order_ids import Numbering, Strategy
 from connector.mapping.settings import MappingSettings
-from connector.model.errors import Forged
+from connector.model.errors import BadOrder, Forged
 from connector.model.order import Document
 from connector.runtime import exact_json
 from connector.runtime.http import Http
@@ -144,6 +144,26 @@ def test_privys_rules_accept_each_expected_payload_whole(platform: str, name: st
     for payload in payloads:
         checked = rules.check(payload)
         assert (checked.problems, checked.ignored) == ([], [])
+
+
+OF_CURRENCY = {"medusa": "currency_code", "shopify": "currencyCode", "vendure": "currencyCode"}
+
+
+@pytest.mark.parametrize("value", [None, "", "Euro"])
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_currency_that_the_shop_does_not_state_can_be_the_stores(platform: str, value: str | None) -> None:
+    name = next(of_name for of, of_name in ORDERS if of == platform and "payload" in expected_of(of, of_name))
+    body = sample(platform, name)
+    whole = body["order"] if platform == "oscar" else body
+    whole[OF_CURRENCY.get(platform, "currency")] = value
+    document = READERS.get(platform, by_id)(body)
+    order = adapter(platform).parse(document)
+    with pytest.raises(BadOrder, match=r"^currency: .* ISO 4217 code"):
+        mapper(platform).map(order, document.body)
+    said = MappingSettings.model_validate({"fields": {"currency": "'CHF'"}})
+    mapped = Mapper(said, Numbering(store="acme", strategy=Strategy.HASH)).map(order, document.body)
+    assert isinstance(mapped, Mapped)
+    assert mapped.payload.currency == "CHF"
 
 
 @pytest.mark.parametrize(("platform", "name"), DELIVERIES)

@@ -168,7 +168,6 @@ def test_a_guest_without_an_address_is_an_order_with_the_customers_phone() -> No
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("currency_code", None),
         ("created_at", "yesterday"),
         ("items", {}),
         ("items", [{"quantity": -1}]),

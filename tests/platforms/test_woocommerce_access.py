@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
@@ -12,16 +13,20 @@ from hashlib import sha256
 from hmac import digest
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 import vcr
+from hypothesis import example, given
+from hypothesis import strategies as st
+from oauthlib.oauth1.rfc5849 import signature as oauthlib
 from vcr.request import Request
 
 from adapters.woocommerce import WooCommerce, webhooks
 from adapters.woocommerce.client import Client, decoded
 from adapters.woocommerce.configuration import Options
-from adapters.woocommerce.oauth1 import base_string
+from adapters.woocommerce.oauth1 import signature
 from connector.model.errors import AuthError, ConnectorError, Forged, Unavailable
 from connector.runtime.http import Http, Reply
 from connector.sdk.contract import Notice, Poll, ShopReport, WebhookRequest
@@ -65,19 +70,24 @@ async def refused(reading: Any) -> ConnectorError:
 # Sign-in
 
 
-def test_the_signature_s_base_string_is_that_of_rfc_5849() -> None:
-    parameters = [
-        ("b5", "=%3D"), ("a3", "a"), ("c@", ""), ("a2", "r b"), ("oauth_consumer_key", "9djdj82h48djs9d2"),
-        ("oauth_token", "kkk9d7dh3k39sjv7"), ("oauth_signature_method", "HMAC-SHA1"),
-        ("oauth_timestamp", "137131201"), ("oauth_nonce", "7d8f3e4a"), ("c2", ""), ("a3", "2 q"),
-    ]  # fmt: skip
-    assert base_string("post", "http://example.com/request", parameters) == (
-        "POST&http%3A%2F%2Fexample.com%2Frequest&a2%3Dr%2520b%26a3%3D2%2520q"
-        "%26a3%3Da%26b5%3D%253D%25253D%26c%2540%3D%26c2%3D%26oauth_consumer_"
-        "key%3D9djdj82h48djs9d2%26oauth_nonce%3D7d8f3e4a%26oauth_signature_m"
-        "ethod%3DHMAC-SHA1%26oauth_timestamp%3D137131201%26oauth_token%3Dkkk"
-        "9d7dh3k39sjv7"
+WORDS = st.text(max_size=8) | st.sampled_from(
+    ["a", "a-b", "a.b", "a~", "a[0]", "a[]", "a b", "a+b", "a%41", "a/b"]
+)
+
+
+@given(st.sampled_from(["get", "POST"]), st.lists(st.tuples(WORDS, WORDS), max_size=6), st.text(max_size=20))
+@example("get", [("a-b", "1"), ("a", "2")], "s")
+@example("get", [("a", "2"), ("a", "10"), ("a", "-")], "s&%")
+def test_a_request_is_signed_as_oauthlib_signs_it(
+    method: str, parameters: list[tuple[str, str]], secret: str
+) -> None:
+    url = "http://shop.example.com:8080/wp-json/wc/v3/orders"
+    base = oauthlib.signature_base_string(
+        method, oauthlib.base_string_uri(url), oauthlib.normalize_parameters(parameters)
     )
+    key = f"{quote(secret, safe='-._~')}&".encode()
+    expected = b64encode(hmac.digest(key, base.encode(), sha256)).decode()
+    assert signature(method, url, parameters, secret) == expected
 
 
 async def test_plain_http_is_signed_and_every_try_anew(shop: Shop, url: str, http: Http) -> None:

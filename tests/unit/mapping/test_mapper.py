@@ -789,8 +789,7 @@ def outcome(order: Order, body: dict[str, Any], told: bool, **settings: Any) -> 
     """A payload that holds, a skip, or an error that names its field; anything else would come out."""
     try:
         mapped = mapper(**settings).map(order, body, told=told)
-    except ValidationError as error:  # keys that discounts and taxes do not have
-        assert "is not a key that Privy knows" in str(error)
+    except ValidationError:  # keys that discounts and taxes do not have
         return
     except BadOrder as error:
         named = error.field
