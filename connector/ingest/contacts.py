@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from connector.mapping import values
-from connector.mapping.addresses import country_code
+from connector.mapping import emails
+from connector.mapping.countries import country_code
 from connector.mapping.phones import e164
 from connector.model.order import Order
 
@@ -56,7 +56,7 @@ def in_text(document: Any, spelling: str) -> bool:
 
 
 def _email(text: str) -> str:
-    return "e:" + (values.email(text) or text).strip().casefold()
+    return "e:" + (emails.address(text) or text).strip().casefold()
 
 
 def _phone(text: str, region: str) -> Group:
