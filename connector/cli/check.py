@@ -5,26 +5,26 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from pathlib import Path
+from typing import assert_never
 
 import click
 import msgspec
-from sqlalchemy import Connection
 
 from connector.admin import status
 from connector.cli.context import as_json_option, load, print_json
 from connector.daemon.app import App, numbering_of
-from connector.delivery.sender import Sender
-from connector.delivery.turn import observe
+from connector.delivery import integration_tokens
+from connector.delivery.answers import Outcome
+from connector.delivery.sender import Sender, Verdict
 from connector.ingest import subscriptions
 from connector.ingest.source import Shop
 from connector.model.errors import AuthError, Unavailable
 from connector.model.states import AttemptOutcome
 from connector.state import quota
-from connector.state.outbox import claims
 
 SKEW_SECONDS = 30.0
+_NO_BUDGET = "the budget of this minute or day is used up, so Privy was not asked; try again later"
 COLORS = {"ok": "green", "warning": "yellow", "error": "red"}
 
 
@@ -98,25 +98,20 @@ def _known(now: status.Status) -> Iterable[Line]:
 async def _account(app: App, sender: Sender) -> Iterable[Line]:
     subject = f"account {sender.account}"
     lines: list[Line] = []
-    said_at: datetime | None = None
-    tokens = {token: store for store, token in sender.tokens.items()} or {None: ""}
-    for token, store in tokens.items():
-        if not await app.db.run(_afford, sender, app.clock.steady()):
-            message = "the budget of this minute or day is used up, so Privy was not asked; try again later"
-            lines.append(Line(level="warning", subject=subject, message=message))
-            break
-        outcome = await sender.privy.probe(token)
-        await app.db.run(observe, sender.account, outcome.windows, app.clock.steady())
-        now = app.clock.now()
-        said_at = outcome.said_at or said_at
-        if outcome.kind is AttemptOutcome.REFUSED:
-            what = "Privy takes the token"
-            if token:
-                what += f" and the integration token of store {store}"
-            lines.append(Line(level="ok", subject=subject, message=what))
-        else:
-            where = f"store {store}" if outcome.kind is AttemptOutcome.STORE else subject
-            lines.append(Line(level="error", subject=where, message=outcome.detail))
+    told = await integration_tokens.ask(sender, None)
+    answers = [told]
+    if told is None:
+        lines.append(Line(level="warning", subject=subject, message=_NO_BUDGET))
+    elif told.kind is not AttemptOutcome.REFUSED:
+        lines.append(Line(level="error", subject=subject, message=told.detail))
+    else:
+        lines.append(Line(level="ok", subject=subject, message="Privy takes the token"))
+        for token, store in {token: store for store, token in sender.tokens.items() if token}.items():
+            verdict, answer = await integration_tokens.judge(sender, token, told)
+            answers.append(answer)
+            lines.append(_of_token(store, verdict, answer))
+    now = app.clock.now()
+    said_at = next((one.said_at for one in reversed(answers) if one is not None and one.said_at), None)
     if said_at is not None and abs((now - said_at).total_seconds()) > SKEW_SECONDS:
         skew = (now - said_at).total_seconds()
         where = "ahead of" if skew > 0 else "behind"
@@ -155,13 +150,22 @@ def _granted(sender: Sender, stated: Mapping[str, int]) -> Iterable[tuple[str, s
             )
 
 
-def _afford(connection: Connection, sender: Sender, steady: float) -> bool:
-    """Spend one request before it leaves, if the account's budget has room for it."""
-    account, flying = sender.account, claims.in_flight(connection, sender.account)
-    room = quota.grant(connection, account, sender.limits, flying, steady, sender.pacer).live
-    if room:
-        quota.spend(connection, account, "live", 1, steady)
-    return room > 0
+def _of_token(store: str, verdict: Verdict, answer: Outcome | None) -> Line:
+    """What was found out of a store's integration token."""
+    subject = f"store {store}"
+    match verdict:
+        case Verdict.TAKEN:
+            return Line(level="ok", subject=subject, message="Privy takes the integration token")
+        case Verdict.REFUSED:
+            said = answer.detail if answer else ""
+            message = f"Privy refuses the integration token ({said}); check the store's integration_token"
+            return Line(level="error", subject=subject, message=message)
+        case Verdict.UNKNOWN:
+            why = _NO_BUDGET if answer is None else answer.detail
+            message = f"whether Privy takes the integration token could not be found out: {why}"
+            return Line(level="warning", subject=subject, message=message)
+        case _:
+            assert_never(verdict)
 
 
 async def _shop(app: App, shop: Shop) -> list[Line]:

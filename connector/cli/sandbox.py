@@ -55,6 +55,10 @@ def _clients(context: click.Context, parameter: click.Parameter, values: tuple[s
     "--integration", "integrations", metavar="TOKEN", multiple=True, help="Custom Integration's token."
 )
 @click.option(
+    "--wording", metavar="TEXT", default="",
+    help="How an unknown integration token is refused; default: by a detail that names the header.",
+)  # fmt: skip
+@click.option(
     "--data",
     type=click.Path(dir_okay=False, path_type=Path),
     help="File that keeps what arrived; default: none.",
@@ -70,6 +74,7 @@ def sandbox(
     tokens: tuple[str, ...],
     clients: dict[str, str],
     integrations: tuple[str, ...],
+    wording: str,
     data: Path | None,
     follow: bool | None,
     as_json: bool,
@@ -80,6 +85,7 @@ def sandbox(
     stopped; the address in a browser shows orders, contacts and the flows that would have started.
     """
     business = Business(limits=Limits(per_minute, per_day, window), integrations=integrations)
+    business.wording = wording
     show = sys.stdout.isatty() if follow is None else follow
     privy = Sandbox(business, data=data)
     privy.on_arrival = (lambda arrival: _show_while_read(privy, arrival, as_json)) if show else None

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from connector.model import payload
 from connector.model.errors import Unavailable
 from connector.model.states import AttemptOutcome
 from connector.runtime import exact_json
@@ -21,6 +22,9 @@ LONGEST_REST = 86_400.0  # seconds, when Privy's own headers say that the day is
 LONGEST_WAIT = 3600.0  # seconds: one 429 with a far Retry-After must not rest an account for a day
 LONGEST_FAULT = 300.0  # seconds: a maintenance page asks for as long as it likes, and lasts seconds
 MOST_REQUESTS = 10**9  # a limit that fits any database's integer
+MOST_DETAILS = 50
+_FIELD = re.compile(r"[.\[]")
+_VARYING = re.compile(r"\"[^\"]*\"|'[^']*'|\b(?=\w*\d)[\w-]+\b|\S+@\S+|…")
 _COUNT = re.compile(b"[0-9]{1,12}")
 _RATE_HEADERS = {
     span: [f"x-ratelimit-{part}-{span}".encode() for part in ("limit", "remaining", "reset")]
@@ -41,7 +45,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What an attempt came to.
 
     ``retry_after`` is a wait in seconds that Privy asked for; ``maybe`` says that Privy may hold the order
-    all the same; ``said_at`` is the answer's own date, UTC.
+    all the same; ``said_at`` is the answer's own date, UTC. ``problems`` are what a refusal names, in a form
+    that is the same for each order; ``fields`` the fields that its details name. ``without`` is the field
+    that a ``partly`` refused order goes once more without.
     """
 
     kind: AttemptOutcome
@@ -51,6 +57,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     renew: bool = False
     said_at: datetime | None = None
     windows: tuple[RateWindow, ...] = ()
+    problems: frozenset[str] = frozenset()
+    fields: tuple[str, ...] = ()
+    without: str = ""
+
+    @property
+    def about_the_order(self) -> bool:
+        """Whether a refusal names fields of the order and nothing else."""
+        return bool(self.fields) and all(_FIELD.split(name, 1)[0] in payload.FIELDS for name in self.fields)
 
 
 def read_answer(reply: Reply, has_integration_token: bool, order_id: int) -> Outcome:
@@ -71,14 +85,18 @@ def read_answer(reply: Reply, has_integration_token: bool, order_id: int) -> Out
     detail = f"{status}" + (f" {said}" if said else f", {reply.kind()}")
     if status in (401, 403):
         what = "the token is missing, expired or revoked" if status == 401 else "the token lacks orders_write"
-        return Outcome(kind=AttemptOutcome.ACCOUNT, detail=f"{detail}: {what}; set a new one")
+        detail = f"{detail}: {what}; set a new one"
+        return Outcome(kind=AttemptOutcome.ACCOUNT, detail=detail, problems=_problems(status, answer))
     if status == 429:
         most = LONGEST_REST if _day_is_spent(reply) else LONGEST_WAIT
         return Outcome(kind=AttemptOutcome.LIMIT, detail=detail, retry_after=reply.retry_after(most) or 60.0)
     if status == 422 and has_integration_token and said and "integration" in said.lower():
-        return Outcome(kind=AttemptOutcome.STORE, detail=f"{detail}; check the store's integration_token")
+        detail = f"{detail}; check the store's integration_token"
+        return Outcome(kind=AttemptOutcome.STORE, detail=detail, problems=_problems(status, answer))
     if said and 400 <= status < 500 and status not in (407, 408, 425):
-        return Outcome(kind=AttemptOutcome.REFUSED, detail=detail)
+        fields = tuple(field for field, _ in _details(answer))
+        problems = _problems(status, answer)
+        return Outcome(kind=AttemptOutcome.REFUSED, detail=detail, problems=problems, fields=fields)
     if 300 <= status < 500:
         return Outcome(kind=AttemptOutcome.LATER, detail=f"{refusal(reply)}; check the account's base_url")
     wait = reply.retry_after(LONGEST_FAULT)
@@ -120,14 +138,26 @@ def _error(answer: Any) -> str:
     error = answer.get("error") if isinstance(answer, dict) else None
     if not isinstance(error, dict):
         return ""
-    details = error.get("details")
-    fields = [
-        f"{detail.get('field')} {detail.get('message')}"
-        for detail in (details if isinstance(details, list) else [])
-        if isinstance(detail, dict)
-    ]
+    fields = [f"{field} {message}" for field, message in _details(answer)]
     text = f"{error.get('code')}: " + ("; ".join(fields) or str(error.get("message")))
     return text[:500]
+
+
+def _details(answer: Any) -> list[tuple[str, str]]:
+    """(field, message) of each entry of an error's details."""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    details = error.get("details") if isinstance(error, dict) else None
+    entries = details[:MOST_DETAILS] if isinstance(details, list) else []
+    return [(str(one.get("field")), str(one.get("message"))) for one in entries if isinstance(one, dict)]
+
+
+def _problems(status: int, answer: Any) -> frozenset[str]:
+    """What a refusal names, without what differs from order to order: numbers, ids, quoted values."""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    error = error if isinstance(error, dict) else {}
+    said = [f"{field} {message}" for field, message in _details(answer)]
+    said = said or [f"{error.get('code')} {error.get('message')}"]
+    return frozenset(f"{status} {_VARYING.sub('#', one[:500])}" for one in said)
 
 
 def without_buyer(said: str, body: bytes) -> str:

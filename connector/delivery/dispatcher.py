@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from connector.delivery import integration_tokens
 from connector.delivery.answers import Outcome
-from connector.delivery.sender import Attempt, Sender
+from connector.delivery.sender import Attempt, Sender, Verdict
 from connector.delivery.turn import take_turn
 from connector.mapping.lanes import may_send
 from connector.model.errors import StateError
-from connector.model.payload import with_initial_sync
+from connector.model.payload import with_initial_sync, without
 from connector.model.states import AttemptOutcome
 from connector.runtime import instruments
 from connector.state.outbox.claims import Claim
@@ -82,10 +84,14 @@ async def _send(sender: Sender, claim: Claim) -> Attempt:
         return Attempt(
             claim, Outcome(kind=AttemptOutcome.PREVENTED, detail="a message about an old order was prevented")
         )
-    body = with_initial_sync(claim.body, claim.initial_sync)
+    body = without(claim.body, claim.without) if claim.without else claim.body
+    body = with_initial_sync(body, claim.initial_sync)
+    began = sender.clock.steady()
     try:
         with sender.seconds.time():
             outcome = await sender.privy.send(body, sender.tokens.get(claim.store))
+        if sender.tokens.get(claim.store) and _suspicious(outcome):
+            outcome = await _by_the_token(sender, claim.store, outcome, began)
     except Exception as error:
         # A fault of ours must not leave the claim without an answer: it would count as in flight for ever.
         log.error("delivery.fault", store=claim.store, ref=claim.ref, fault=type(error).__name__)
@@ -95,3 +101,20 @@ async def _send(sender: Sender, claim: Claim) -> Attempt:
             maybe=True,
         )
     return Attempt(claim, outcome)
+
+
+def _suspicious(outcome: Outcome) -> bool:
+    """Whether the store's integration token may be what was refused, whatever the words are."""
+    return outcome.kind is AttemptOutcome.ACCOUNT or (
+        outcome.kind is AttemptOutcome.REFUSED and not outcome.about_the_order
+    )
+
+
+async def _by_the_token(sender: Sender, store: str, outcome: Outcome, began: float) -> Outcome:
+    if await integration_tokens.of_store(sender, store, began) is not Verdict.REFUSED:
+        return outcome
+    detail = (
+        f"{outcome.detail}; without the store's integration token the same is not refused so: check the "
+        "store's integration_token"
+    )
+    return msgspec.structs.replace(outcome, kind=AttemptOutcome.STORE, detail=detail)

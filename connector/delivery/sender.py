@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from prometheus_client import Histogram
 
@@ -16,6 +17,30 @@ from connector.runtime.clock import Clock
 from connector.state import quota
 from connector.state.database import Database
 from connector.state.outbox.claims import Claim, SendingRules
+
+
+@dataclass
+class Run:
+    """Refusals in a row, with what all of them name; ``orders`` maps (store, ref) to the hash sent."""
+
+    common: frozenset[str] = frozenset()
+    orders: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was found out of a store's integration token, and at which steady time."""
+
+    at: float
+    verdict: Verdict
+
+
+class Verdict(Enum):
+    """Whether Privy takes a store's integration token."""
+
+    TAKEN = "taken"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
 
 
 @dataclass(kw_only=True)
@@ -38,6 +63,9 @@ class Sender:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     fixed: set[str] = field(default_factory=set)
     seconds: Histogram = field(init=False)
+    runs: dict[str, Run] = field(default_factory=dict)  # by store; under "" of all stores together
+    verdicts: dict[str, Judged] = field(default_factory=dict)
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         self.pacer = quota.Pacer(self.limits)

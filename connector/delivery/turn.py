@@ -10,8 +10,9 @@ from typing import assert_never
 import structlog
 from sqlalchemy import Connection
 
+from connector.delivery import refusals
 from connector.delivery.answers import RateWindow
-from connector.delivery.sender import Attempt, Sender
+from connector.delivery.sender import Attempt, Sender, Verdict
 from connector.model.backoff import Backoff
 from connector.model.states import AttemptOutcome, BreakerKind, BreakerScope, Settlement
 from connector.state import breakers, quota
@@ -22,6 +23,7 @@ log = structlog.get_logger()
 
 MOST_IN_FLIGHT = 32
 BACKOFF = Backoff(5.0, 1800.0)  # one order after passing faults
+DOUBTED_SECONDS = 900.0  # so that the next try is another order's
 PREVENTED_SECONDS = 60.0  # before an order that the second guard held back is judged again
 
 
@@ -125,12 +127,31 @@ def _settle(
     now: datetime,
     steady: float,
 ) -> None:
+    found = refusals.weigh(sender, answered, known)
+    answered = found.attempts
     settled = [_settled(attempt) for attempt in answered]
     claims.settle(connection, sender.account, settled, now=now, steady=steady)
     seen = [one for attempt in answered for one in attempt.outcome.windows]
     observe(connection, sender.account, seen, steady)
     for attempt in answered:
         _pause(connection, sender, attempt, known, now, steady)
+    claims.take_back(connection, found.taken_back, now=now, steady=steady)
+    for (scope, name), message in found.opening.items():
+        before = known.get((scope, name))
+        pause = breakers.fail(connection, scope, name, BreakerKind.REFUSALS, message, now=now, steady=steady)
+        known[scope, name] = pause
+        if before is None or before.kind is not BreakerKind.REFUSALS:
+            log.warning(f"{scope}.lost", **{scope: name}, why=message)
+
+
+def spend_one(connection: Connection, sender: Sender) -> bool:
+    """Spend one request that is no order's before it leaves, if the account's budget has room for it."""
+    account, steady = sender.account, sender.clock.steady()
+    flying = claims.in_flight(connection, account)
+    room = quota.grant(connection, account, sender.limits, flying, steady, sender.pacer).live
+    if room:
+        quota.spend(connection, account, "live", 1, steady)
+    return room > 0
 
 
 def observe(connection: Connection, account: str, seen: Iterable[RateWindow], steady: float) -> None:
@@ -160,6 +181,12 @@ def _settled(attempt: Attempt) -> Settled:
             delay = 0.0 if outcome.renew else max(BACKOFF.wait(claim.attempts), outcome.retry_after or 0.0)
         case AttemptOutcome.LIMIT | AttemptOutcome.STORE | AttemptOutcome.ACCOUNT:
             delay = 0.0  # the pause of the store or account is the wait
+        case AttemptOutcome.DOUBTED:
+            return Settled(
+                claim=claim, outcome=Settlement.LATER, detail=detail, delay=DOUBTED_SECONDS, doubted=True
+            )
+        case AttemptOutcome.PARTLY:
+            return Settled(claim=claim, outcome=Settlement.LATER, detail=detail, without=outcome.without)
         case _:
             assert_never(outcome.kind)
     return Settled(claim=claim, outcome=Settlement.LATER, detail=detail, delay=delay, maybe=outcome.maybe)
@@ -177,10 +204,15 @@ def _pause(
     outcome, store = attempt.outcome, attempt.claim.store
     account, wait = (BreakerScope.ACCOUNT, sender.account), None
     match outcome.kind:
-        case AttemptOutcome.DELIVERED | AttemptOutcome.REFUSED:
+        case AttemptOutcome.DELIVERED:
             _proven(connection, [account, (BreakerScope.STORE, store)], known, steady)
             return
-        case AttemptOutcome.PREVENTED:
+        case AttemptOutcome.REFUSED | AttemptOutcome.PARTLY:
+            # Privy answers and takes the token: more is not proven by a refusal.
+            ended = [account] if _taken(sender, store) is False else [account, (BreakerScope.STORE, store)]
+            _proven(connection, ended, known, steady, refused=True)
+            return
+        case AttemptOutcome.PREVENTED | AttemptOutcome.DOUBTED:
             return
         case AttemptOutcome.LATER:
             if outcome.renew:
@@ -206,12 +238,24 @@ def _proven(
     owners: Iterable[tuple[BreakerScope, str]],
     known: dict[tuple[BreakerScope, str], breakers.Pause],
     steady: float,
+    *,
+    refused: bool = False,
 ) -> None:
-    """An answer that ends the pauses of these that ran out."""
+    """An answer that ends the pauses of these that ran out; a refusal does not end one for refusals."""
     for scope, name in owners:
         pause = known.get((scope, name))
         # While it lasts this answers what left before it, and proves nothing.
-        if pause is not None and pause.kind is not BreakerKind.IDENTITY and not pause.rests(steady):
+        if pause is None or (refused and pause.kind is BreakerKind.REFUSALS):
+            continue
+        if pause.kind is not BreakerKind.IDENTITY and not pause.rests(steady):
             del known[scope, name]
             breakers.succeed(connection, scope, name)
             log.info(f"{scope}.back", **{scope: name})
+
+
+def _taken(sender: Sender, store: str) -> bool | None:
+    """Whether Privy takes the store's integration token; None when nobody knows."""
+    if not sender.tokens.get(store):
+        return True
+    known = sender.verdicts.get(store)
+    return None if known is None or known.verdict is Verdict.UNKNOWN else known.verdict is Verdict.TAKEN

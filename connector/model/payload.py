@@ -49,6 +49,8 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 FIELDS: tuple[str, ...] = Payload.__struct_fields__
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+CONSENTS = {"email": "accepts_email_marketing", "phone": "accepts_sms_marketing"}
 CLEARABLE = ("billing_address", "shipping_address")
 
 
@@ -66,6 +68,14 @@ def clearing(payload: Payload, told: Iterable[str]) -> Payload:
     """The payload with each address that Privy was told before and that is now gone said as ``{}``."""
     gone: dict[str, dict[str, Any]] = {name: {} for name in told if getattr(payload, name) is UNSET}
     return msgspec.structs.replace(payload, **gone) if gone else payload
+
+
+def without(body: bytes, field: str) -> bytes:
+    """The stored body without ``email`` or ``phone``, and without the consent that is about it."""
+    sent = _FIELDS.decode(body)
+    for name in (field, CONSENTS[field]):
+        sent.pop(name, None)
+    return msgspec.json.encode(sent)
 
 
 def with_initial_sync(body: bytes, initial_sync: bool) -> bytes:

@@ -16,7 +16,8 @@ class AttemptOutcome(StrEnum):
 
         claimed ──▶ DELIVERED                      Privy holds what was sent
                 ──▶ REFUSED                        the order's fault: it fails, for a person to look at
-                ──▶ LATER | LIMIT | STORE | ACCOUNT  not the order's fault: it waits again
+                ──▶ LATER | LIMIT | STORE | ACCOUNT | DOUBTED  not the order's fault: it waits again
+                ──▶ PARTLY                         it goes once more without what was refused
                 ──▶ PREVENTED                      the second guard held it back; judged again later
     """
 
@@ -26,6 +27,8 @@ class AttemptOutcome(StrEnum):
     LIMIT = "limit"  # Privy asks to wait
     STORE = "store"  # the store's integration token is refused
     ACCOUNT = "account"  # the account's token is refused
+    DOUBTED = "doubted"  # refused as one order after another was, so perhaps not for its own fault
+    PARTLY = "partly"  # refused for its e-mail or its phone alone, and the other is there
     PREVENTED = "prevented"
 
 
@@ -47,6 +50,7 @@ class BreakerKind(StrEnum):
     LIMIT = "limit"  # the other side asked to wait
     IDENTITY = "identity"  # another shop answers: a person must decide
     GAP = "gap"  # orders that a shop cannot show were stepped over: nothing rests, and nothing is green
+    REFUSALS = "refusals"  # one order after another is refused with the same words: a person should look
 
 
 class BreakerScope(StrEnum):

@@ -27,7 +27,8 @@ STALE = Counter(
 DELIVERIES = Counter(
     "connector_deliveries_total",
     "Attempts to deliver by outcome: delivered, refused (the order's fault), later (a passing fault), limit, "
-    "store or account (its token is refused), prevented (see connector_messages_prevented_total).",
+    "store or account (its token is refused), doubted (refused as one order after another was), partly (goes "
+    "once more without its e-mail or phone), prevented (see connector_messages_prevented_total).",
     ["store", "lane", "outcome"],
 )
 PRIVY_SECONDS = Histogram(

@@ -47,7 +47,9 @@ class Answer(msgspec.Struct, kw_only=True):
 class Business:
     """One Privy business (an *account* of ours) with its limits, Custom Integrations and ledger.
 
-    ``integrations`` maps each token to whether it is active.
+    ``integrations`` maps each token to whether it is active. The reference says of an unknown one only that
+    it answers 422: ``wording`` is a message of another kind, without details; with ``integration_last`` the
+    token is looked at only when the order itself is good.
     """
 
     def __init__(
@@ -57,6 +59,8 @@ class Business:
         self.limits = limits or Limits()
         self.integrations = dict.fromkeys(integrations, True)
         self.ledger = Ledger()
+        self.wording = ""
+        self.integration_last = False
 
     def tie(self, token: str | None) -> str | None:
         """The integration an order belongs to, empty for none; None when ``token`` names no active one."""
@@ -198,7 +202,9 @@ class Sandbox:
         arrival.ignored = checked.ignored
         problems = checked.problems
         tied = business.tie(integration)
-        if tied is None:
+        if tied is None and not (business.integration_last and problems):
+            if business.wording:
+                raise Refusal(422, "validation_failed", business.wording)
             problems = [Problem(INTEGRATION_HEADER, "is unknown or inactive"), *problems]
         if problems:
             raise Refusal(422, "validation_failed", "The order is not valid.", problems)

@@ -66,7 +66,7 @@ class Pause(msgspec.Struct, frozen=True):
     def lasts(self) -> bool:
         """Whether a person should know: not for a lost packet, nor for a wait that Privy asked for."""
         match self.kind:
-            case BreakerKind.AUTH | BreakerKind.IDENTITY | BreakerKind.INTERNAL:
+            case BreakerKind.AUTH | BreakerKind.IDENTITY | BreakerKind.INTERNAL | BreakerKind.REFUSALS:
                 return True
             case BreakerKind.FAULT:
                 sending = self.scope in (BreakerScope.STORE, BreakerScope.ACCOUNT)
@@ -231,7 +231,13 @@ def _wait(kind: BreakerKind, strikes: int) -> float:
             return FAULT.wait(strikes - PATIENCE + 1) if strikes >= PATIENCE else 0.0
         case BreakerKind.INTERNAL:
             return FAULT.wait(strikes)
-        case BreakerKind.AUTH | BreakerKind.IDENTITY | BreakerKind.LIMIT | BreakerKind.GAP:
+        case (
+            BreakerKind.AUTH
+            | BreakerKind.IDENTITY
+            | BreakerKind.LIMIT
+            | BreakerKind.GAP
+            | BreakerKind.REFUSALS
+        ):
             return AUTH.wait(strikes)
         case _:
             assert_never(kind)

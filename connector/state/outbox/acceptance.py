@@ -36,6 +36,8 @@ _VERSION = [
     "fulfillment_status",
     "settled",
     "addresses",
+    "doubted",
+    "without",
 ]
 
 
@@ -120,7 +122,7 @@ def accept(
                 )
             continue
         values = {name: getattr(version, name) for name in _JUDGED}
-        values |= {"state": state, "attempts": 0, "due_at": steady}
+        values |= {"state": state, "attempts": 0, "due_at": steady, "doubted": False, "without": ""}
         if row is None:
             values |= {"store": store, "ref": version.ref, "account": account, "first_seen_at": now}
             fresh.append(values)

@@ -46,13 +46,16 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     addresses: str
     maybe_before: bool
+    doubted: bool = False
+    without: str = ""
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a claim.
 
     ``delay`` in seconds is when to try a ``later`` or ``prevented`` one again; ``maybe`` says that Privy
-    may hold it.
+    may hold it; ``doubted`` that others were refused alike; ``without`` names the field that it goes without
+    from now on.
     """
 
     claim: Claim
@@ -60,6 +63,8 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     delay: float = 0.0
     maybe: bool = False
+    doubted: bool = False
+    without: str = ""
 
 
 def claim(
@@ -141,6 +146,21 @@ def facts_of(row: Row[Any]) -> LaneFacts:
         due_since=row.due_since or row.first_seen_at,
         first_told_live=row.told_live,
     )
+
+
+def take_back(
+    connection: Connection, orders: Mapping[tuple[str, str], str], *, now: datetime, steady: float
+) -> None:
+    """Let orders that failed wait again: ``orders`` maps (store, ref) to the hash that was refused.
+
+    They were refused as all others were, and are tried once more when one goes through.
+    """
+    detail = "others were refused alike, so it waits and goes once more when one of them goes through"
+    for (store, ref), sent in sorted(orders.items()):
+        if connection.execute(
+            _TAKE_BACK, {"its_store": store, "its_ref": ref, "its_hash": sent, "its_due_at": steady}
+        ).rowcount:
+            audit.write(connection, [audit.Event(now, store, ref, "note", "waiting", detail)])
 
 
 def in_flight(connection: Connection, account: str) -> dict[str, int]:
@@ -246,6 +266,8 @@ def _claim(row: Row[Any], facts: LaneFacts, decision: lanes.Decision) -> Claim:
         attempts=row.attempts + 1,
         addresses=row.addresses,
         maybe_before=row.maybe,
+        doubted=row.doubted,
+        without=row.without,
     )
 
 
@@ -266,7 +288,13 @@ def _parameters(one: Settled, now: datetime, steady: float) -> dict[str, Any]:
                 "its_changed_at": claim.changed_at,
             }
         case Settlement.LATER | Settlement.PREVENTED:
-            values |= {"its_due_at": steady + one.delay, "its_maybe": claim.maybe_before or one.maybe}
+            values |= {
+                "its_due_at": steady + one.delay,
+                "its_maybe": claim.maybe_before or one.maybe,
+                "its_doubted": claim.doubted or one.doubted,
+                "its_without": one.without or claim.without,
+                "its_hash": claim.hash,
+            }
         case Settlement.REFUSED:
             values |= {"its_hash": claim.hash, "its_reason": one.detail, "its_maybe": claim.maybe_before}
         case _:
@@ -290,7 +318,7 @@ _DUE_NOW = (*_WAITING, OUTBOX.c.due_at <= bindparam("steady"))
 _NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(*_WAITING)
 _ANY_DUE = select(OUTBOX.c.ref).where(*_DUE_NOW).limit(1)
 _TAKEN = (
-    *("store", "ref", "order_id", "hash", "lane", "attempts", "maybe", "told_live"),
+    *("store", "ref", "order_id", "hash", "lane", "attempts", "maybe", "told_live", "doubted", "without"),
     *("placed_at", "changed_at", "first_seen_at", "due_since", "addresses", "told_addresses"),
 )
 _DUE = {
@@ -315,6 +343,16 @@ _CLAIM = (
 )
 
 
+_TAKE_BACK = (
+    update(OUTBOX)
+    .where(
+        OUTBOX.c.store == bindparam("its_store"),
+        OUTBOX.c.ref == bindparam("its_ref"),
+        OUTBOX.c.hash == bindparam("its_hash"),
+        OUTBOX.c.state == "failed",
+    )
+    .values(state="waiting", reason="", doubted=True, due_at=bindparam("its_due_at"))
+)
 _RELANE = (
     update(OUTBOX)
     .where(OUTBOX.c.store == bindparam("its_store"), OUTBOX.c.ref == bindparam("its_ref"))
@@ -326,7 +364,15 @@ def _settle_statements() -> dict[Settlement, Any]:
     free = {"claimed_at": None, "claimed_lane": None}
     row = update(OUTBOX).where(OUTBOX.c.store == bindparam("its_store"), OUTBOX.c.ref == bindparam("its_ref"))
     sent_is_newest = (OUTBOX.c.hash == bindparam("its_hash")) & (OUTBOX.c.state == "waiting")
-    later = row.values(**free, due_at=bindparam("its_due_at"), maybe=bindparam("its_maybe"))
+    # A version that came in meanwhile is tried for itself.
+    same = OUTBOX.c.hash == bindparam("its_hash")
+    later = row.values(
+        **free,
+        due_at=bindparam("its_due_at"),
+        maybe=bindparam("its_maybe"),
+        doubted=case((same, bindparam("its_doubted")), else_=OUTBOX.c.doubted),
+        without=case((same, bindparam("its_without")), else_=OUTBOX.c.without),
+    )
     failed = row.values(
         **free,
         state=case((sent_is_newest, "failed"), else_=OUTBOX.c.state),
@@ -344,6 +390,7 @@ def _settle_statements() -> dict[Settlement, Any]:
             told_changed_at=bindparam("its_changed_at"),
             maybe=False,
             attempts=0,
+            doubted=False,
         ),
         Settlement.LATER: later,
         Settlement.PREVENTED: later,

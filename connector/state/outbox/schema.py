@@ -26,7 +26,8 @@ class OutboxRecord(Record, table=True):
     ``due_at`` is the steady time before which it is not tried again. ``told_*`` describe what Privy
     confirmed last; ``told_live`` is null until then, and true once a body without initial_sync was
     confirmed. ``told_addresses`` names the addresses that Privy may hold. ``looked_at`` is the steady time at
-    which an open order was last fetched on its own.
+    which an open order was last fetched on its own. ``doubted`` says that this version was refused when one
+    order after another was; ``without`` names its e-mail or phone when Privy refuses that one.
     """
 
     __tablename__ = "outbox"
@@ -71,6 +72,8 @@ class OutboxRecord(Record, table=True):
     told_live: bool | None = None
     told_addresses: str = ""
     told_changed_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    doubted: bool = False
+    without: str = ""
 
 
 OUTBOX = table_of(OutboxRecord)

@@ -303,7 +303,7 @@ async def test_an_answer_to_an_earlier_call_ends_no_pause(tmp_path: Path) -> Non
 
 
 async def test_a_fault_does_not_shorten_a_wait_that_privy_asked_for(tmp_path: Path) -> None:
-    async with rig(tmp_path, deadline=0.3) as run:
+    async with rig(tmp_path, deadline=1.0) as run:
         run.state.accept(version("1"), version("2"))
         limited = Fault(kind="status", status=429, retry_after=50, order_ids=frozenset({1}))
         run.privy.script(limited, Fault(kind="hang", order_ids=frozenset({2})))
