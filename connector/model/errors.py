@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+MOST_SHOWN = 100  # mistakes of a configuration that are told at once
+
 
 class ConnectorError(Exception):
     """Every fault that a user can meet. ``str(error)`` is what the user reads."""
@@ -34,7 +36,9 @@ class ConfigError(ConnectorError):
     """The configuration cannot be used; all its problems at once."""
 
     def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
+        more = len(problems) - MOST_SHOWN
+        said = [str(problem) for problem in problems[:MOST_SHOWN]]
+        super().__init__("\n".join(said + [f"and {more:,} more like these"] * (more > 0)))
         self.problems = problems
 
 

@@ -50,10 +50,9 @@ def bind(host: str, port: int) -> socket.socket:
         family, _, _, _, place = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-    except OSError as error:
-        raise UsageError(
-            f"cannot listen on {shown(host, port)}: {error.strerror}; correct the host"
-        ) from None
+    except (OSError, UnicodeError) as error:  # the latter for a name that no host can have
+        why = getattr(error, "strerror", "") or "that is no name of a host"
+        raise UsageError(f"cannot listen on {shown(host, port)[:100]}: {why}; correct the host") from None
     # asyncio turns Nagle's algorithm off, worth 40 ms an answer, only where the protocol is named
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:

@@ -7,6 +7,7 @@ functions, the documented way to extend them) and never make a ``float``: to the
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from pydantic import AfterValidator
 from connector.runtime import exact_json
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
+LONGEST = 4000  # characters; evaluating a longer one could end in a recursion too deep
 _LONGEST_NUMBER = 1000  # characters
 Number = int | Decimal
 
@@ -76,11 +78,14 @@ class Expression:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        if len(text) > LONGEST:
+            raise ExpressionError(f"is longer than {LONGEST:,} characters")
         try:
             self._parsed = jmespath.compile(text)
+            _prepare(self._parsed.parsed, text)
+            _try_out(self._parsed)
         except (exceptions.JMESPathError, RecursionError) as error:
             raise ExpressionError(f"{text!r} is not a JMESPath expression: {_reason(error)}") from None
-        _prepare(self._parsed.parsed, text)
 
     def search(self, body: Any) -> Any:
         """What the expression finds in the document; None for nothing. Raises ExpressionError."""
@@ -110,6 +115,14 @@ def _valid(text: str) -> str:
 
 JMESPath = Annotated[str, AfterValidator(_valid)]
 """For configuration models: text that is a JMESPath expression."""
+
+
+def _try_out(parsed: Any) -> None:
+    """Raises RecursionError where evaluating calls itself too often, whatever the document."""
+    with suppress(
+        exceptions.JMESPathError, ValueError, TypeError, ArithmeticError, AttributeError, LookupError
+    ):
+        parsed.search(None, options=_OPTIONS)
 
 
 def _prepare(node: Any, text: str) -> None:

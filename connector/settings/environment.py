@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +14,8 @@ from connector.model.spelling import nearest
 from connector.settings.references import PREFIX, VARIABLE
 
 _NEAR = 0.75  # so CONNECTOR_DATABASE_URL is, and what Kubernetes sets for a service of this name is not
+MOST_OPENED = 40  # levels, as in a file
+_BRACKET = re.compile(r"[\[\]{}]")
 
 
 class Environment(BaseSettings):
@@ -31,12 +35,24 @@ class Environment(BaseSettings):
 
 def overrides() -> tuple[dict[str, Any], set[str]]:
     """What the environment says, and which settings have another shape there; then nothing is taken of it."""
+    if deep := {name for name in Environment.model_fields if _opened(name) > MOST_OPENED}:
+        return {}, deep
     try:
         return Environment().model_dump(exclude_unset=True), set()
     except SettingsError as error:  # names the field, and its text is all that says so
         return {}, {name for name in Environment.model_fields if f'"{name}"' in str(error)}
     except ValidationError as error:
         return {}, {str(each["loc"][0]) for each in error.errors(include_input=False)}
+
+
+def _opened(name: str) -> int:
+    """How deep the JSON of a setting is at most: the decoder, and whoever walks it, calls itself as often."""
+    text = next((text for key, text in os.environ.items() if key.upper() == f"{PREFIX}{name.upper()}"), "")
+    depth = deepest = 0
+    for bracket in _BRACKET.findall(text):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def ignored(variables: Iterable[str]) -> list[str]:

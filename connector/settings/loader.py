@@ -201,7 +201,7 @@ def _anchored(database: str, path: Path) -> str:
     Otherwise a command that is run elsewhere would begin a new database, and take old orders for new.
     """
     file = database.removeprefix(SQLITE)
-    return database if file == database else f"{SQLITE}{path.resolve().parent / file}"
+    return database if file == database else f"{SQLITE}{Path(os.path.realpath(path)).parent / file}"
 
 
 def _secrets(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, SecretStr]]:

@@ -110,7 +110,10 @@ def _past_utc(value: datetime, info: ValidationInfo) -> datetime:
             "lies in the future; until then every order would count as old. Leave it out to go live when the "
             "store is first seen, and add the store then"
         )
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies before the year 1") from None
 
 
 Network = IPv4Network | IPv6Network
@@ -148,10 +151,16 @@ class QuotaSettings(StrictModel):
     """What may be spent of what Privy grants the account; its answers' headers say how much that is."""
 
     per_minute: int = Field(
-        60, ge=1, description="Requests a minute at most; left out, it is what Privy's answers say."
+        60,
+        ge=1,
+        le=1_000_000,
+        description="Requests a minute at most; left out, it is what Privy's answers say.",
     )
     per_day: int = Field(
-        10_000, ge=1, description="Requests a day at most; left out, it is what Privy's answers say."
+        10_000,
+        ge=1,
+        le=1_000_000_000,
+        description="Requests a day at most; left out, it is what Privy's answers say.",
     )
     reserve_for_live: Percent = Field(
         "10%", validate_default=True, description="The part of each day that history leaves to live orders."
@@ -209,7 +218,9 @@ class ReconcileSettings(StrictModel):
     open_every: Annotated[Duration, at_least("10s")] = Field(
         "1h", validate_default=True, description="How often orders not yet in an end state are fetched again."
     )
-    per_minute: int = Field(20, ge=1, description="At most so many requests a minute to the shop for it.")
+    per_minute: int = Field(
+        20, ge=1, le=1_000_000, description="At most so many requests a minute to the shop for it."
+    )
 
 
 class StoreSettings(StrictModel):
@@ -234,7 +245,7 @@ class StoreSettings(StrictModel):
         (), description="What the shop signs its webhooks with; two while rotating."
     )
     webhook_fetches_per_minute: int = Field(
-        60, ge=1, description="At most so many orders a minute are fetched because of webhooks."
+        60, ge=1, le=1_000_000, description="At most so many orders a minute are fetched because of webhooks."
     )
     live_from: PastTime | None = Field(
         None, description="Orders placed before are history and set off no mail; default: when first seen."

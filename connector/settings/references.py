@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from connector.settings import files
+
 PREFIX = "CONNECTOR_"
 VARIABLE = f"{PREFIX}CONFIG"  # where the configuration is, which is no setting of it
 LARGEST_FILE = 64 * 1024
@@ -74,13 +76,13 @@ def _variable(name: str, environment: Mapping[str, str]) -> str:
 def _contents(path: Path) -> str:
     """The file's text without the line break that editors and ``echo`` put at its end."""
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
-        text = content.decode()
+        text = files.read(path, LARGEST_FILE).decode()
+    except files.TooLarge:
+        raise BadReference(
+            f"the file {path} is larger than {LARGEST_FILE // 1024} KiB; is it the right one?"
+        ) from None
     except OSError as error:
         raise BadReference(f"the file {path} cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise BadReference(f"the file {path} is not UTF-8 text") from None
-    if len(content) > LARGEST_FILE:
-        raise BadReference(f"the file {path} is larger than {LARGEST_FILE // 1024} KiB; is it the right one?")
     return text.rstrip("\r\n")

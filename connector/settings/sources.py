@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import glob
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from connector.model.errors import Problem
-from connector.settings import yaml_tree
+from connector.settings import files, yaml_tree
 from connector.settings.references import PREFIX, VARIABLE, BadReference, mentions, resolve, variables_in
 from connector.settings.yaml_tree import KeyPath, dotted
 
 SECTIONS = ("accounts", "stores")
+LARGEST_FILE = 4 * 1024**2  # a thousand stores take 1 MiB
+MOST_FILES = 5_000
 
 
 @dataclass
@@ -107,7 +112,11 @@ def _read(path: Path) -> Sources:
     """One file's values, with its references resolved."""
     sources = Sources(places={(): str(path)})
     try:
-        tree = yaml_tree.read(path.read_text(encoding="utf-8-sig"), str(path))
+        tree = yaml_tree.read(files.read(path, LARGEST_FILE).decode("utf-8-sig"), str(path))
+    except files.TooLarge:
+        sources.problem((), f"is larger than {LARGEST_FILE // 1024**2} MiB; is it the right file?")
+        sources.incomplete = True
+        return sources
     except OSError as error:
         sources.problem((), f"cannot be read ({error.strerror})")
         sources.incomplete = True
@@ -163,26 +172,38 @@ def _overrides(sources: Sources) -> dict[str, Any]:
 def _included(path: Path, sources: Sources) -> list[Path]:
     """The files that ``include`` means, each once and the main file not among them."""
     patterns = sources.values.get("include")
-    found: dict[Path, Path] = {}
+    found: dict[str, Path] = {}
     for index, pattern in enumerate(patterns if isinstance(patterns, list) else []):
         key = ("include", index)
         if not isinstance(pattern, str) or key in sources.broken:
             continue
-        names = sorted(glob.glob(pattern, root_dir=path.parent, recursive=True))
-        files = [path.parent / name for name in names]
+        names = list(islice(_matching(pattern, path.parent), MOST_FILES + 1))
+        if len(names) > MOST_FILES:
+            sources.incomplete = True
+            sources.problem(key, f"matches more than {MOST_FILES:,} files; name a folder of the stores' own")
+            continue
+        matching = [path.parent / name for name in sorted(names)]
         if glob.has_magic(pattern):
-            files = [file for file in files if file.is_file()]
-        elif not files:
+            matching = [file for file in matching if file.is_file()]
+        elif not matching:
             sources.incomplete = True
             sources.problem(
                 key,
                 f"there is no file {path.parent / pattern}; a plain name must exist, "
                 "only a pattern such as stores/*.yaml may match nothing",
             )
-        for file in files:
-            found.setdefault(file.resolve(), file)
-    found.pop(path.resolve(), None)
+        for file in matching:
+            found.setdefault(os.path.realpath(file), file)
+    found.pop(os.path.realpath(path), None)
     return list(found.values())
+
+
+def _matching(pattern: str, folder: Path) -> Iterator[str]:
+    """Raises nothing: a pattern that no file can have matches none."""
+    try:
+        yield from glob.iglob(pattern, root_dir=folder, recursive=True)
+    except (ValueError, RecursionError, re.error):
+        return
 
 
 def _include(sources: Sources, file: Path) -> None:

@@ -49,6 +49,7 @@ def same_place(address: str) -> str:
 def _split(text: str) -> SplitResult:
     try:
         parts = urlsplit(text)
+        (parts.hostname or "").encode("idna")  # refuses names that are too long, or have an empty part
         usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
     except ValueError:
         usable = False

@@ -72,7 +72,9 @@ def read(text: str, file: str) -> Tree:
     """The one YAML document in ``text``; ``file`` is how messages call it."""
     tree = Tree(file)
     try:
-        node = yaml.compose(_veiled(text), Loader=CoreLoader)
+        veiled = _veiled(text)
+        _refuse_depth(veiled)
+        node = yaml.compose(veiled, Loader=CoreLoader)
         if node is not None:
             tree.value = _Builder(tree).value(node, ())
     except yaml.MarkedYAMLError as error:
@@ -92,6 +94,21 @@ def read(text: str, file: str) -> Tree:
             )
         )
     return tree
+
+
+def _refuse_depth(text: str) -> None:
+    """Raises _TooMuch for what is nested too deep: libyaml's composer calls itself, until the stack ends.
+
+    Its parser does not. It is stopped at the first level too many, so that this stays linear.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=CoreLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEEPEST + 1:
+                raise _TooMuch
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _without_names(said: str) -> str:
