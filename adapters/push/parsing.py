@@ -26,20 +26,19 @@ from connector.model.order import (
     TaxLine,
 )
 from connector.sdk import timestamps
-from connector.sdk.amounts import amount, currency, decimals, whole
+from connector.sdk.amounts import PRICE_DECIMALS, amount, currency, decimals, rounded, whole
 from connector.sdk.contract import StrictModel
 from connector.sdk.expressions import Expression, ExpressionError
 from connector.sdk.identifiers import identifier
+from connector.sdk.optional import Optional
 from connector.sdk.timestamps import EPOCH
 
 LONGEST_ID = 200
 LARGEST_VERSION = 10**17
-MOST_ROWS = 5000  # line items of one order
 FINANCIAL: Mapping[str, FinancialStatus] = {word.value: word for word in FinancialStatus}
 FULFILLMENT: Mapping[str, FulfillmentStatus] = {word.value: word for word in FulfillmentStatus}
 
-_WORDS = {"true": True, "yes": True, "false": False, "no": False}
-_LARGEST_NUMBER = 10**40
+_MOST_PIECES = 10**9
 
 
 class Parser:
@@ -109,47 +108,48 @@ class Parser:
                 "a constant is written like \"'EUR'\"",
             )
         digits = decimals(code) if self._minor else 0
-        lines = tuple(self._line_items(body, digits))
-        subtotal = _amount("subtotal", self._found("subtotal", body), digits)
+        read = Optional()
+        lines = tuple(self._line_items(read, body, digits))
+        subtotal = _scaled(read.amount(self._found("subtotal", body), "subtotal"), digits)
         origins = self._origins
-        if subtotal is None and lines:
+        if subtotal is None and lines and not any(place.startswith("line_items") for place in read.left_out):
             subtotal = sum((line.quantity * line.price for line in lines), Decimal(0))
             origins = {**origins, "subtotal": self._from_lines}
         total = _amount("total", self._found("total", body), digits)
         if total is None:
             raise BadOrder("total", f"options.total ({self._places['total'].text}) finds no amount")
-        billing, shipping = self._address("billing_address", body), self._address("shipping_address", body)
-        financial = self._status("financial_status", body, FINANCIAL)
+        billing = self._address(read, "billing_address", body)
+        shipping = self._address(read, "shipping_address", body)
+        financial = self._status(read, "financial_status", body, FINANCIAL)
         placed = _flag("placed", self._found("placed", body))
         return Order(
             ref=document.ref,
-            number=_clean(_text("number", self._found("number", body))),
+            number=_clean(read.text(self._found("number", body), "number")),
             placed_at=placed_at,
             changed_at=version if self._by_time and version else placed_at,
             currency=code,
             total=total,
             financial=financial,
-            fulfillment=self._status("fulfillment_status", body, FULFILLMENT),
+            fulfillment=self._status(read, "fulfillment_status", body, FULFILLMENT),
             placed=placed is not False,
             cancelled=financial.value is FinancialStatus.VOIDED,
             test=_flag("test", self._found("test", body)) is True,
             subtotal=subtotal,
             discounts=tuple(
-                Discount(_text(f"{at}.code", code), abs(_needed(f"{at}.amount", amount, digits)))
-                for at, (code, amount) in self._rows("discounts", body, self._discounts)
+                Discount(code, abs(taken)) for code, taken in self._sums(read, "discounts", body, digits)
             ),
             tax_lines=tuple(
-                TaxLine(_text(f"{at}.title", title), _needed(f"{at}.amount", amount, digits))
-                for at, (title, amount) in self._rows("tax_lines", body, self._taxes)
+                TaxLine(title, tax) for title, tax in self._sums(read, "tax_lines", body, digits)
             ),
             line_items=lines,
-            email=_text("email", self._found("email", body)).strip(),
-            phones=self._phones(body, shipping.country_code or billing.country_code),
-            customer_id=_text("customer_id", self._found("customer_id", body)),
+            email=read.text(self._found("email", body), "email"),
+            phones=self._phones(read, body, shipping.country_code or billing.country_code),
+            customer_id=read.id(self._found("customer_id", body), "customer_id"),
             billing=billing,
             shipping=shipping,
-            email_consent=self._consent("email_consent", body),
-            sms_consent=self._consent("sms_consent", body),
+            email_consent=self._consent(read, "email_consent", body),
+            sms_consent=self._consent(read, "sms_consent", body),
+            left_out=read.left_out,
             origins=origins,
         )
 
@@ -191,44 +191,49 @@ class Parser:
         except ValueError:
             raise BadOrder(name, "is no time; ISO 8601 or unix (milli)seconds are") from None
 
-    def _line_items(self, body: dict[str, Any], digits: int) -> Iterator[LineItem]:
-        for at, (sku, quantity, price, name, product_id, variant_id) in self._rows(
-            "line_items", body, self._lines
+    def _line_items(self, read: Optional, body: dict[str, Any], digits: int) -> Iterator[LineItem]:
+        for sku, quantity, price, name, product_id, variant_id in self._rows(
+            read, "line_items", body, self._lines
         ):
-            count = whole(quantity)
-            if count is None:
-                raise BadOrder(f"{at}.quantity", "is no whole number")
+            unit = _scaled(read.needed(price, "line_items[].price"), digits)
+            pieces = read.needed(quantity, "line_items[].quantity")
+            if unit is None or pieces is None or abs(pieces) > _MOST_PIECES:
+                read.leave_out("line_items[].price" if unit is None else "line_items[].quantity")
+                continue
+            if pieces != pieces.to_integral_value():  # sold by weight: one piece at the line's price
+                unit, pieces = rounded(unit * pieces, PRICE_DECIMALS), Decimal(1)
             yield LineItem(
-                sku=_text(f"{at}.sku", sku),
-                quantity=count,
-                price=_needed(f"{at}.price", price, digits),
-                name=_text(f"{at}.name", name),
-                product_id=_text(f"{at}.product_id", product_id),
-                variant_id=_text(f"{at}.variant_id", variant_id),
+                sku=read.text(sku, "line_items[].sku"),
+                quantity=int(pieces),
+                price=unit,
+                name=read.text(name, "line_items[].name"),
+                product_id=read.id(product_id, "line_items[].product_id"),
+                variant_id=read.id(variant_id, "line_items[].variant_id"),
             )
 
-    def _rows(
-        self, name: str, body: dict[str, Any], places: Mapping[str, _Place]
-    ) -> Iterator[tuple[str, list[Any]]]:
-        """For each element of a list: its name in messages, and what the expressions find in it."""
-        rows = self._found(name, body)
-        if rows is None:
-            return
-        if not isinstance(rows, list) or len(rows) > MOST_ROWS:
-            raise BadOrder(name, f"is no list of at most {MOST_ROWS}")
-        for index, row in enumerate(rows):
-            if not isinstance(row, dict):
-                raise BadOrder(f"{name}[{index}]", "is no object")
-            yield f"{name}[{index}]", [place.search(row) for place in places.values()]
+    def _sums(
+        self, read: Optional, name: str, body: dict[str, Any], digits: int
+    ) -> Iterator[tuple[str, Decimal]]:
+        """Discounts or taxes: what each is called, and its amount, without which it says nothing."""
+        places = self._discounts if name == "discounts" else self._taxes
+        for title, sum_ in self._rows(read, name, body, places):
+            found = _scaled(read.needed(sum_, f"{name}[].amount"), digits)
+            if found is not None:
+                yield read.text(title, f"{name}[]"), found
 
-    def _address(self, name: str, body: dict[str, Any]) -> Address:
-        found = self._found(name, body)
-        if found is None:
+    def _rows(
+        self, read: Optional, name: str, body: dict[str, Any], places: Mapping[str, _Place]
+    ) -> Iterator[list[Any]]:
+        """For each element of a list: what the expressions find in it."""
+        for row in read.rows(self._found(name, body), name):
+            yield [place.search(dict(row)) for place in places.values()]
+
+    def _address(self, read: Optional, name: str, body: dict[str, Any]) -> Address:
+        found = dict(read.part(self._found(name, body), name))
+        if not found:
             return Address()
-        if not isinstance(found, dict):
-            raise BadOrder(name, "is no object")
         parts = {
-            part: _text(f"{name}.{part}", place.search(found)) for part, place in self._addresses.items()
+            part: read.text(place.search(found), f"{name}.{part}") for part, place in self._addresses.items()
         }
         whole = parts.pop("name")
         if whole and not (parts["first_name"] or parts["last_name"]):
@@ -236,20 +241,22 @@ class Parser:
             parts |= {"first_name": first, "last_name": last} if first else {"first_name": last}
         return msgspec.structs.replace(Address(), **parts)
 
-    def _phones(self, body: dict[str, Any], country: str) -> tuple[Phone, ...]:
+    def _phones(self, read: Optional, body: dict[str, Any], country: str) -> tuple[Phone, ...]:
         found = self._found("phone", body)
-        texts = [_text("phone", one) for one in (found if isinstance(found, list) else [found])]
+        texts = [read.text(one, "phone") for one in (found if isinstance(found, list) else [found])]
         origin = self._places["phone"].text
-        return tuple(Phone(text, country, origin) for text in dict.fromkeys(texts) if text.strip())
+        return tuple(Phone(text, country, origin) for text in dict.fromkeys(texts) if text)
 
-    def _status(self, name: str, body: dict[str, Any], known: Mapping[str, Any]) -> Status[Any]:
+    def _status(
+        self, read: Optional, name: str, body: dict[str, Any], known: Mapping[str, Any]
+    ) -> Status[Any]:
         """The word as it stands, and in lower case; nothing else is taken for one of Privy's."""
-        word = _clean(_text(name, self._found(name, body)))
+        word = _clean(read.text(self._found(name, body), name))
         spellings = tuple(dict.fromkeys((word, word.lower()))) if word else ()
         return Status(value=known.get(word.lower()), words=spellings, origin=self._places[name].text)
 
-    def _consent(self, name: str, body: dict[str, Any]) -> Consent | None:
-        given = _flag(name, self._found(name, body))
+    def _consent(self, read: Optional, name: str, body: dict[str, Any]) -> Consent | None:
+        given = read.consent(self._found(name, body), name)
         return None if given is None else Consent(given=given, origin=self._places[name].text)
 
 
@@ -278,17 +285,6 @@ def _compiled(group: StrictModel) -> dict[str, _Place]:
     }
 
 
-def _text(field: str, value: Any) -> str:
-    """Text, or a whole number as text; nothing for null. Raises BadOrder."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST_NUMBER:
-        return str(value)
-    raise BadOrder(field, "is neither text nor a whole number")
-
-
 def _clean(text: str) -> str:
     return "".join(character for character in text if character.isprintable()).strip()[:LONGEST_ID]
 
@@ -300,22 +296,17 @@ def _amount(field: str, value: Any, digits: int) -> Decimal | None:
     return amount(value, field).scaleb(-digits)
 
 
-def _needed(field: str, value: Any, digits: int) -> Decimal:
-    found = _amount(field, value, digits)
-    if found is None:
-        raise BadOrder(field, "there is no amount")
-    return found
+def _scaled(amount: Decimal | None, digits: int) -> Decimal | None:
+    return None if amount is None else amount.scaleb(-digits)
 
 
 def _flag(field: str, value: Any) -> bool | None:
-    """true, false, or None for what is not known. Raises BadOrder: nothing else is taken for either."""
-    if value is None or value == "":
-        return None
-    if isinstance(value, str):
-        value = _WORDS.get(value.strip().lower(), value)
-    if isinstance(value, bool):
-        return value
-    raise BadOrder(field, "is neither true nor false; compare it, like optin == 'yes'")
+    """true, false, or None for what is not known. Raises BadOrder: whether it goes out hangs on it."""
+    read = Optional()
+    given = read.consent(value, field)
+    if read.left_out:
+        raise BadOrder(field, "is neither true nor false; compare it, like state == 'cart'")
+    return given
 
 
 _SAME_NAME = (

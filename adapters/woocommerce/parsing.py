@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapters.woocommerce import statuses
 from adapters.woocommerce.configuration import Options
 from connector.model.errors import BadOrder
 from connector.model.order import Address, Consent, Discount, Document, LineItem, Order, Phone, TaxLine
 from connector.sdk.amounts import PRICE_DECIMALS, amount, currency, rounded
-from connector.sdk.fields import Part, earliest, moment, moment_of, part_of, rows_of, text
+from connector.sdk.fields import Part, earliest, moment, moment_of, rows_of, text
+from connector.sdk.optional import Optional
 
 # How gateways mark payments made in their test mode; WooCommerce itself has no such flag. Read in the
 # sources of WooPayments, PayPal Payments and Payment Plugins for Stripe, November 2026.
@@ -55,19 +56,22 @@ def parse(document: Document, options: Options) -> Order:
     body = document.body
     if str(body.get("id")) != document.ref:
         raise BadOrder("id", "is not the id under which the shop listed the order")
+    read = Optional()
     status = statuses.slug(body)
     total = amount(body.get("total"), "total")
-    metas = _metas(body)
+    metas = _metas(read.rows(body.get("meta_data"), "meta_data"))
     refunded = sum(
         (abs(amount(refund.get("total"), "refunds[].total")) for refund in rows_of(body, "refunds")),
         Decimal(0),
     )
-    lines = rows_of(body, "line_items")
-    billing, shipping = part_of(body, "billing"), part_of(body, "shipping")
+    listed = read.rows(body.get("line_items"), "line_items")
+    lines = [line for line in (_line(read, row) for row in listed) if line is not None]
+    billing, shipping = (read.part(body.get(name), name) for name in ("billing", "shipping"))
+    taxes = [_tax_line(read, line) for line in read.rows(body.get("tax_lines"), "tax_lines")]
     sms_consent = _consent(metas, options.sms_consent)
     return Order(
         ref=document.ref,
-        number=text(body.get("number")),
+        number=read.text(body.get("number"), "number"),
         placed_at=earliest(
             moment_of(body, "date_created_gmt", UTC),
             moment(body.get("date_paid_gmt"), UTC),
@@ -83,63 +87,81 @@ def parse(document: Document, options: Options) -> Order:
         paid_once=statuses.is_paid(body),
         test=any(metas.get(key) == mode for key, mode in TEST_MODES.items()),
         settled=status in statuses.END_STATES,
-        subtotal=sum((amount(line.get("subtotal"), "line_items[].subtotal") for line in lines), Decimal(0)),
-        discounts=_discounts(body),
-        tax_lines=tuple(_tax_line(line) for line in rows_of(body, "tax_lines")),
-        line_items=tuple(_line_item(line) for line in lines),
-        email=text(billing.get("email")),
-        phones=_phones(billing, shipping, metas, options, sms_consent),
-        customer_id=_id(body.get("customer_id"), "customer_id"),
-        billing=_address(billing),
-        shipping=_address(shipping),
+        subtotal=sum((line.subtotal for line in lines), Decimal(0)) if len(lines) == len(listed) else None,
+        discounts=_discounts(read, body),
+        tax_lines=tuple(line for line in taxes if line is not None),
+        line_items=tuple(line.item for line in lines),
+        email=read.text(billing.get("email"), "billing.email"),
+        phones=_phones(read, billing, shipping, metas, options, sms_consent),
+        customer_id=_id(read, body.get("customer_id"), "customer_id"),
+        billing=_address(read, billing, "billing"),
+        shipping=_address(read, shipping, "shipping"),
         email_consent=_consent(metas, options.email_consent),
         sms_consent=sms_consent,
+        left_out=read.left_out,
         origins=ORIGINS,
     )
 
 
-def _discounts(body: Part) -> tuple[Discount, ...]:
+def _discounts(read: Optional, body: Part) -> tuple[Discount, ...]:
     """Coupons, and fees below zero, which WooCommerce does not count as discounts; all without tax."""
     coupons = [
-        Discount(text(line.get("code")), abs(amount(line.get("discount"), "coupon_lines[].discount")))
-        for line in rows_of(body, "coupon_lines")
+        (read.text(line.get("code"), "coupon_lines[].code"), line.get("discount"), "coupon_lines[].discount")
+        for line in read.rows(body.get("coupon_lines"), "coupon_lines")
     ]
     fees = [
-        (text(line.get("name")), amount(line.get("total"), "fee_lines[].total"))
-        for line in rows_of(body, "fee_lines")
+        (read.text(line.get("name"), "fee_lines[].name"), line.get("total"), "fee_lines[].total")
+        for line in read.rows(body.get("fee_lines"), "fee_lines")
     ]
-    return (*coupons, *(Discount(name, -fee) for name, fee in fees if fee < 0))
+    found: list[Discount] = []
+    for name, value, place in (*coupons, *fees):
+        sum_ = read.needed(value, place)
+        if sum_ is not None and (sum_ < 0 or place.startswith("coupon")):
+            found.append(Discount(name, abs(sum_)))
+    return tuple(found)
 
 
-def _tax_line(line: Part) -> TaxLine:
+def _tax_line(read: Optional, line: Part) -> TaxLine | None:
     parts = [
-        amount(line.get(name) or 0, f"tax_lines[].{name}") for name in ("tax_total", "shipping_tax_total")
+        read.amount(line.get(name), f"tax_lines[].{name}") for name in ("tax_total", "shipping_tax_total")
     ]
-    return TaxLine(text(line.get("label")) or text(line.get("rate_code")), sum(parts, Decimal(0)))
+    if all(part is None for part in parts):
+        return None
+    title = read.text(line.get("label"), "tax_lines[].label") or text(line.get("rate_code"))
+    return TaxLine(title, sum((part for part in parts if part is not None), Decimal(0)))
 
 
-def _line_item(line: Part) -> LineItem:
+class _Line(NamedTuple):
+    item: LineItem
+    subtotal: Decimal
+
+
+def _line(read: Optional, line: Part) -> _Line | None:
     """The unit price is before discounts and without tax, also where the shop's prices include it."""
-    subtotal = amount(line.get("subtotal"), "line_items[].subtotal")
-    quantity = amount(line.get("quantity"), "line_items[].quantity")
+    subtotal = read.needed(line.get("subtotal"), "line_items[].subtotal")
+    quantity = read.needed(line.get("quantity"), "line_items[].quantity")
+    if subtotal is None or quantity is None:
+        return None
     if quantity != quantity.to_integral_value():  # plugins sell by weight: one piece at the line's price
         quantity = Decimal(1)
     price = rounded(subtotal / quantity if quantity else subtotal, PRICE_DECIMALS)
     product, variant = (
-        _id(line.get(name), f"line_items[].{name}") for name in ("product_id", "variation_id")
+        _id(read, line.get(name), f"line_items[].{name}") for name in ("product_id", "variation_id")
     )
-    name = text(line.get("name"))
-    return LineItem(
-        sku=text(line.get("sku")) or variant or product or name,
+    name = read.text(line.get("name"), "line_items[].name")
+    item = LineItem(
+        sku=read.text(line.get("sku"), "line_items[].sku") or variant or product or name,
         quantity=int(quantity),
         price=price,
         name=name,
         product_id=product,
         variant_id=variant,
     )
+    return _Line(item, subtotal)
 
 
 def _phones(
+    read: Optional,
     billing: Part,
     shipping: Part,
     metas: Mapping[str, Any],
@@ -149,8 +171,12 @@ def _phones(
     """Billing, else shipping. A number given with the consent to texts goes first: the consent is for it."""
     countries = [text(address.get("country")) for address in (billing, shipping)]
     found = [
-        Phone(text(billing.get("phone")), countries[0] or countries[1], "billing.phone"),
-        Phone(text(shipping.get("phone")), countries[1] or countries[0], "shipping.phone"),
+        Phone(
+            read.text(billing.get("phone"), "billing.phone"), countries[0] or countries[1], "billing.phone"
+        ),
+        Phone(
+            read.text(shipping.get("phone"), "shipping.phone"), countries[1] or countries[0], "shipping.phone"
+        ),
     ]
     if sms_consent is not None and sms_consent.given:
         found = [
@@ -160,18 +186,21 @@ def _phones(
     return tuple(phone for phone in found if phone.text)
 
 
-def _address(part: Part) -> Address:
+def _address(read: Optional, part: Part, place: str) -> Address:
+    def field(name: str) -> str:
+        return read.text(part.get(name), f"{place}.{name}")
+
     return Address(
-        first_name=text(part.get("first_name")),
-        last_name=text(part.get("last_name")),
-        company=text(part.get("company")),
-        address1=text(part.get("address_1")),
-        address2=text(part.get("address_2")),
-        city=text(part.get("city")),
-        state_code=text(part.get("state")),
-        country_code=text(part.get("country")),
-        postal_code=text(part.get("postcode")),
-        phone=text(part.get("phone")),
+        first_name=field("first_name"),
+        last_name=field("last_name"),
+        company=field("company"),
+        address1=field("address_1"),
+        address2=field("address_2"),
+        city=field("city"),
+        state_code=field("state"),
+        country_code=field("country"),
+        postal_code=field("postcode"),
+        phone=field("phone"),
     )
 
 
@@ -187,16 +216,17 @@ def _consent(metas: Mapping[str, Any], keys: Sequence[str]) -> Consent | None:
     return None
 
 
-def _metas(body: Part) -> dict[str, Any]:
+def _metas(rows: Sequence[Part]) -> dict[str, Any]:
     """Values by key; of a key that was written twice, the later one."""
-    return {str(meta.get("key")): meta.get("value") for meta in rows_of(body, "meta_data")}
+    return {str(meta.get("key")): meta.get("value") for meta in rows}
 
 
-def _id(value: Any, field: str) -> str:
+def _id(read: Optional, value: Any, place: str) -> str:
     """An id of WooCommerce, which says none with 0."""
-    id = text(value)
+    id = read.id(value, place)
     if id in ("", "0"):
         return ""
     if not id.isdecimal():
-        raise BadOrder(field, "is not an id")
+        read.leave_out(place)
+        return ""
     return id

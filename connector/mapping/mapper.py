@@ -250,7 +250,7 @@ class _Draft:
         self.order = order
         self.origins = origins
         self.given: dict[str, Any] = {}
-        self.notes: list[Note] = list(notes)
+        self.notes = [*notes, *(Note(NoteKind.PART_UNREADABLE, place) for place in order.left_out)]
         self.first_phone = False
 
     def take(self, name: str, own: Any) -> Any:

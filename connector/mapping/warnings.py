@@ -17,12 +17,13 @@ class NoteKind(StrEnum):
     SMS_CONSENT_WITHOUT_PHONE = "sms-consent-without-phone"
     COUNTRY_UNKNOWN = "country-unknown"
     PHONE_OF_ADDRESS = "address-phone-unparsable"
+    PART_UNREADABLE = "part-unreadable"
 
 
 class Note(msgspec.Struct, frozen=True):
     """One thing left out, without buyer's data; ``str`` is a short key to count by.
 
-    ``word`` is the platform's status word, for the two kinds about statuses.
+    ``word`` is the platform's status word, for the kinds about statuses, or the place of a part.
     """
 
     kind: NoteKind
@@ -49,4 +50,5 @@ _SENTENCES = {
     NoteKind.PHONE_OF_ADDRESS: "phone is left out of an address, because what stands there is not "
     "certainly a number",
     NoteKind.COUNTRY_UNKNOWN: "country_code is left out of an address, because its country is not known",
+    NoteKind.PART_UNREADABLE: "{word} is left out, because what stands there cannot be read",
 }

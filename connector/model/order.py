@@ -149,6 +149,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     ``settled`` is true in an end state, where no further change is expected.
     ``currency`` is as the document states it, empty for none: the store's mapping can say one, and refuses
     the order without.
+    ``left_out`` are the places of optional parts that hold what nobody can read.
     ``origins`` says for payload fields which part of the document they came from.
     """
 
@@ -176,6 +177,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     shipping: Address = Address()
     email_consent: Consent | None = None
     sms_consent: Consent | None = None
+    left_out: tuple[str, ...] = ()
     origins: Mapping[str, str] = {}
 
 

@@ -373,9 +373,7 @@ def test_a_row_that_is_no_order_is_nonsense(row: Any) -> None:
         ("total", "Infinity"),
         ("total", "1e30"),
         ("total", True),
-        ("customer_id", "guest"),
-        ("line_items", "none"),
-        ("billing", "none"),
+        ("refunds", "none"),
     ],
 )
 def test_what_cannot_be_is_a_bad_order_that_names_the_field(field: str, value: Any) -> None:
@@ -384,12 +382,39 @@ def test_what_cannot_be_is_a_bad_order_that_names_the_field(field: str, value: A
     assert caught.value.field == field
 
 
-def test_bad_parts_are_named_by_their_path() -> None:
-    line = {"quantity": 1, "subtotal": "x", "product_id": 1}
-    with pytest.raises(BadOrder, match=r"line_items\[\]\.subtotal"):
-        order("onhold_bacs", line_items=[line])
+def test_a_refund_that_cannot_be_read_is_a_bad_order() -> None:
+    """Whether money went back decides what the order is."""
     with pytest.raises(BadOrder, match=r"refunds\[\]\.total"):
         order("onhold_bacs", refunds=[{"id": 1, "total": None}])
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"billing": "none"}, "billing"),
+        ({"shipping": {"city": ["x"]}}, "shipping.city"),
+        ({"customer_id": "guest"}, "customer_id"),
+        ({"line_items": "none"}, "line_items"),
+        ({"line_items": [{"quantity": 1, "subtotal": "x", "product_id": 1}]}, "line_items[].subtotal"),
+        ({"line_items": [{"quantity": "?", "subtotal": "1", "product_id": 1}]}, "line_items[].quantity"),
+        ({"line_items": [{"quantity": 1, "subtotal": "1", "sku": {"x": 1}}]}, "line_items[].sku"),
+        ({"coupon_lines": [{"code": "x"}]}, "coupon_lines[].discount"),
+        ({"fee_lines": [{"name": "x", "total": []}]}, "fee_lines[].total"),
+        ({"tax_lines": [{"label": "x", "tax_total": "x"}]}, "tax_lines[].tax_total"),
+        ({"meta_data": "none"}, "meta_data"),
+    ],
+)
+def test_an_optional_part_that_cannot_be_read_costs_itself_and_is_noted(
+    changes: dict[str, Any], place: str
+) -> None:
+    assert order("onhold_bacs", **changes).left_out == (place,)
+
+
+@pytest.mark.parametrize("nothing", [None, False, "", [], {}])
+def test_what_is_empty_in_phps_words_is_absent(nothing: Any) -> None:
+    parts = ["billing", "shipping", "customer_id", "line_items", "coupon_lines", "fee_lines", "tax_lines"]
+    found = order("onhold_bacs", **dict.fromkeys([*parts, "meta_data", "number"], nothing))
+    assert (found.left_out, found.line_items, found.email) == ((), (), "")
 
 
 def test_ids_beyond_53_bits_are_exact() -> None:

@@ -1,0 +1,128 @@
+"""The optional parts of a document, as shops and senders really write them. Pure.
+
+PHP prints an empty object as ``[]`` and a list with a gap as an object, Odoo says ``false`` for whatever is
+not there, databases write ``\\N``. What is empty in any of these ways is absence. What is there and cannot be
+read is left out, and noted by its place: it costs itself, never the order. What an order cannot be without
+(id, total, currency, times) is read by ``fields`` and ``amounts``, which refuse.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from connector.model.errors import BadOrder
+from connector.sdk.amounts import amount
+from connector.sdk.fields import Part
+from connector.sdk.identifiers import identifier
+
+MOST_ROWS = 5000  # of one list
+_LONGEST_NUMBER = 40  # digits
+_MOST_PLACES = 20  # are noted
+_NULL = r"\N"  # MySQL's and PostgreSQL's word for NULL in files
+
+_GIVEN = frozenset(("true", "yes", "1", "on", "y", "t"))
+_WITHHELD = frozenset(("false", "no", "0", "off", "n", "f"))
+_UNKNOWN = frozenset(("", "null", "none", r"\n", "nil", "nan", "undefined", "unknown", "n/a", "-"))
+
+T = TypeVar("T")
+
+
+class Optional:
+    """Reads one document, and remembers in ``left_out`` which places held what nobody can read."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, None] = {}
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The places, without the numbers of rows, each once."""
+        return tuple(self._places)
+
+    def leave_out(self, place: str) -> None:
+        """Note that what stands there is left out."""
+        if len(self._places) < _MOST_PLACES:
+            self._places.setdefault(re.sub(r"\[\d+\]", "[]", place))
+
+    def text(self, value: Any, place: str) -> str:
+        """Text without spaces around it, or a number as text (``123.0`` is 123)."""
+        if isinstance(value, str):
+            return "" if value == _NULL else value.strip()
+        if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < _LONGEST_NUMBER:
+            return str(int(value)) if value == value.to_integral_value() else f"{value:f}"
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**_LONGEST_NUMBER:
+            return str(value)
+        return "" if _is_nothing(value) else self._nothing(place, "")
+
+    def id(self, value: Any, place: str) -> str:
+        """An id of something in the order; one that a spreadsheet ruined is none."""
+        return "" if _is_nothing(value) else self._tried(lambda: identifier(value, place), place, "")
+
+    def amount(self, value: Any, place: str) -> Decimal | None:
+        """An amount; None where there is none."""
+        if _is_nothing(value) or (isinstance(value, str) and value.strip().lower() in _UNKNOWN):
+            return None
+        return self._tried(lambda: amount(value, place), place, None)
+
+    def needed(self, value: Any, place: str) -> Decimal | None:
+        """An amount without which the row says nothing, so that its absence is noted as well."""
+        found = self.amount(value, place)
+        if found is None:
+            self.leave_out(place)
+        return found
+
+    def part(self, value: Any, place: str) -> Part:
+        """An object; empty where there is none."""
+        if isinstance(value, dict):
+            return value
+        return {} if _is_nothing(value) else self._nothing(place, {})
+
+    def rows(self, value: Any, place: str) -> Sequence[Part]:
+        """The objects of a list, or of PHP's object with numbers for keys; what is none is left out."""
+        if isinstance(value, dict) and all(key.isdecimal() for key in value):
+            value = list(value.values())
+        if not isinstance(value, list) or len(value) > MOST_ROWS:
+            return () if _is_nothing(value) else self._nothing(place, ())
+        return list(self._objects(value, place))
+
+    def consent(self, value: Any, place: str) -> bool | None:
+        """What the buyer said; None where it is not known."""
+        if isinstance(value, bool) or value is None:
+            return value
+        if isinstance(value, Decimal) and value in (0, 1):
+            value = int(value)
+        if isinstance(value, str | int):
+            word = str(value).strip().lower() if isinstance(value, str) or value in (0, 1) else ""
+            if word in _GIVEN or word in _WITHHELD:
+                return word in _GIVEN
+            if isinstance(value, str) and word in _UNKNOWN:
+                return None
+        return None if value in ([], {}) else self._nothing(place, None)
+
+    def _objects(self, rows: list[Any], place: str) -> Iterator[Part]:
+        for row in rows:
+            if isinstance(row, dict):
+                yield row
+            elif not _is_nothing(row):
+                self.leave_out(f"{place}[]")
+
+    def _tried(self, read: Callable[[], T], place: str, absent: T) -> T:
+        try:
+            return read()
+        except BadOrder:
+            return self._nothing(place, absent)
+
+    def _nothing(self, place: str, absent: T) -> T:
+        self.leave_out(place)
+        return absent
+
+
+def _is_nothing(value: Any) -> bool:
+    return (
+        value is None
+        or value is False
+        or value in ("", [], {}, _NULL)
+        or (isinstance(value, str) and not value.strip())
+    )
