@@ -49,8 +49,8 @@ def whole(content: bytes, known: Known) -> list[Found]:
     value = foreign_json.decode(content)
     if isinstance(value, list):
         return list(_listed(content, value, known))
-    inside = _inside(value, known)
-    return [Found(1, one) if isinstance(one, dict) else Found(1, None, "is no JSON object") for one in inside]
+    bodies = inside(value, known)
+    return [Found(1, one) if isinstance(one, dict) else Found(1, None, "is no JSON object") for one in bodies]
 
 
 def by_line(lines: Iterable[bytes], known: Known) -> Iterator[Found]:
@@ -63,7 +63,7 @@ def by_line(lines: Iterable[bytes], known: Known) -> Iterator[Found]:
         except NotJSON as error:
             yield Found(number, None, str(error))
             continue
-        for body in _inside(value, known):
+        for body in inside(value, known):
             yield Found(number, body) if isinstance(body, dict) else Found(number, None, "is no JSON object")
 
 
@@ -82,17 +82,20 @@ def _listed(content: bytes, values: list[Any], known: Known) -> Iterator[Found]:
         if index < len(raws):
             begin = content.index(bytes(raws[index]), at)
             line, at = line + content.count(b"\n", at, begin), begin
-        for body in _inside(value, known):
+        for body in inside(value, known):
             yield Found(line, body) if isinstance(body, dict) else Found(line, None, "is no JSON object")
 
 
-def _inside(value: Any, known: Known, depth: int = 0) -> list[Any]:
-    """The documents in an answer of a shop; a document is itself."""
-    if not isinstance(value, dict) or depth == _DEEPEST or known(value):
+def inside(value: Any, known: Known, within: tuple[str, ...] = ()) -> list[Any]:
+    """The documents in an answer of a shop; a document is itself.
+
+    ``items`` are orders only within ``orders``: elsewhere they are what was bought.
+    """
+    if not isinstance(value, dict) or len(within) == _DEEPEST or known(value):
         return [value]
-    inner = next((value[name] for name in _AROUND if isinstance(value.get(name), dict | list)), None)
-    if isinstance(inner, dict):
-        return _inside(inner, known, depth + 1)
-    if isinstance(inner, list):
-        return [one for each in inner for one in _inside(each, known, depth + 1)]
-    return [value]
+    names = _AROUND if "orders" in within else [name for name in _AROUND if name != "items"]
+    name = next((name for name in names if isinstance(value.get(name), dict | list)), None)
+    if name is None:
+        return [value]
+    inner = value[name] if isinstance(value[name], list) else [value[name]]
+    return [one for each in inner for one in inside(each, known, (*within, name))]

@@ -1,6 +1,8 @@
-"""Orders in a file, one at a time with the line of each: JSON Lines or CSV, plain or compressed with gzip.
+"""Orders in a file, one at a time with the line of each: JSON Lines, JSON or CSV, plain or packed with gzip.
 
-JSON Lines: a document a line. CSV: a header names the columns; commas, semicolons or tabs part them.
+JSON Lines: a document a line. JSON: a list of documents, or one, over as many lines as there are. CSV: a
+header names the columns; commas, semicolons, tabs or bars part them, or what Excel's line ``sep=`` says. A
+column without a name counts for nothing, a row without a value neither.
 ``billing.city`` is a key inside another, ``lines[0].sku`` one of a list's first element.
 ``lines[].sku`` gives each row an element of its own: rows that follow each other with one id (or with none)
 are one order then, and the first of them counts for everything else. An empty cell says nothing.
@@ -9,24 +11,27 @@ are one order then, and the first of them counts for everything else. An empty c
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import re
 import zlib
 from collections.abc import Callable, Iterator
-from itertools import count
 from typing import Any, cast
 
 import msgspec
 
+from connector.admin.document_files import LARGEST, inside, whole
+from connector.admin.foreign_files import opened
 from connector.model.errors import UsageError
-from connector.runtime import exact_json, foreign_json
+from connector.runtime import foreign_json
+from connector.runtime.exact_json import NotJSON
 
+_TRIED = 200  # lines of which one must be a document, before a file counts as JSON Lines
 LONGEST_LINE = 4 * 1024 * 1024
 MOST_ROWS = 5000  # of one order
-DELIMITERS = ",;\t"
+DELIMITERS = ",;\t|"
 
-_BOM = b"\xef\xbb\xbf"
+_QUOTED = re.compile(r'"[^"]*"')
+_SEP = re.compile(rb'"?sep=(?P<sign>[,;|\t])"?[,;|\t]*\s*', re.IGNORECASE)
 _STEP = re.compile(r"(?P<key>[^.\[\]]+)(?P<list>\[(?P<index>\d{0,4})\])?")
 
 Step = str | int | None  # a key, a list's index, or in each row the next element
@@ -52,16 +57,12 @@ class OrderFile:
         self, source: io.RawIOBase, key: Callable[[dict[str, Any]], str], name: str = "the file"
     ) -> None:
         self._name = name
-        self._source = io.BufferedReader(source)
         self._key = key
-        self._stream = self._source
-        if self._source.peek(2)[:2] == b"\x1f\x8b":
-            self._stream = io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=self._source)))
         self._last = 0
-        start = self._guarded(lambda: self._stream.peek(64)).removeprefix(_BOM).lstrip()
-        self._is_json = start[:1] in (b"{", b"[")
+        self._source, self._stream = self._guarded(lambda: opened(source, name))
         self._columns: list[Path] = []
         self._rows: Iterator[list[str]] = iter(())
+        self._is_json = self._guarded(lambda: self._stream.peek(64)).lstrip()[:1] in (b"{", b"[")
         if not self._is_json:
             self._guarded(self._read_header)
         self.whole = any(None in path for path in self._columns)
@@ -69,10 +70,11 @@ class OrderFile:
     @property
     def position(self) -> int:
         """How many bytes of the file were read; compressed ones where it is."""
-        return self._source.tell()
+        at: int = self._source.tell()
+        return at
 
     def __iter__(self) -> Iterator[Entry]:
-        entries = self._documents() if self._is_json else self._orders()
+        entries = self._json() if self._is_json else self._orders()
         while (entry := self._guarded(lambda: next(entries, None))) is not None:
             yield entry
 
@@ -84,31 +86,100 @@ class OrderFile:
                 f"{self._name} cannot be read beyond line {self._last} ({error}); what stands before is taken"
             ) from None
 
-    def _documents(self) -> Iterator[Entry]:
-        for number in count(1):
+    def _json(self) -> Iterator[Entry]:
+        """A document a line, unless the first line is none: then the file is read as one value."""
+        first = self._stream.readline(LONGEST_LINE)
+        while first and not first.strip():
+            self._last += 1
+            first = self._stream.readline(LONGEST_LINE)
+        if not _is_object(first):
+            yield from self._one_value(first)
+        else:
+            yield from self._documents(first)
+
+    def _one_value(self, first: bytes) -> Iterator[Entry]:
+        before = self._last
+        content = first + self._stream.read(LARGEST + 1 - len(first))
+        if len(content) > LARGEST:
+            raise UsageError(
+                f"{self._name} is one JSON value of more than {LARGEST // 1024**2} MiB; make it JSON Lines, "
+                "an order on each line, as with: jq -c '.[]'"
+            )
+        try:
+            found = whole(content, self._known)
+        except NotJSON as error:
+            if not any(map(_is_object, content.split(b"\n", _TRIED)[:_TRIED])):
+                raise UsageError(
+                    f"{self._name} {error}; a file of JSON has one list of orders, or an order on each line "
+                    "(as with: jq -c)"
+                ) from None
+            yield from self._documents(first, io.BytesIO(content[len(first) :]))
+            return
+        for one in found:
+            self._last = before + one.line
+            yield Entry(before + one.line, one.body, one.fault)
+
+    def _documents(self, line: bytes, rest: io.BytesIO | None = None) -> Iterator[Entry]:
+        """``line`` was read already; more come from the file, or from ``rest`` of it."""
+        stream = rest or self._stream
+        number = self._last
+        while line:
+            number += 1
             self._last = number - 1
-            line = self._stream.readline(LONGEST_LINE)
-            if not line:
-                return
             if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
                 while line and not line.endswith(b"\n"):
-                    line = self._stream.readline(LONGEST_LINE)
+                    line = stream.readline(LONGEST_LINE)
                 yield Entry(number, None, f"is longer than {LONGEST_LINE:,} bytes")
-                continue
-            line = (line.removeprefix(_BOM) if number == 1 else line).strip()
-            if line:
-                yield _document(number, line)
+            elif line.strip():
+                yield from self._on(number, line.strip())
+            line = stream.readline(LONGEST_LINE)
+
+    def _on(self, number: int, line: bytes) -> Iterator[Entry]:
+        """What is on a line: one document, or a shop's answer around several."""
+        try:
+            bodies = inside(foreign_json.decode(line), self._known)
+        except NotJSON as error:
+            yield Entry(number, None, f"{error}; a file of JSON Lines has one order on each line")
+            return
+        for body in bodies:
+            if isinstance(body, dict):
+                yield Entry(number, body)
+            else:
+                what = "is no JSON object; a file of JSON Lines has one order on each line"
+                yield Entry(number, None, what)
+
+    def _known(self, body: dict[str, Any]) -> bool:
+        return bool(self._key(body))
 
     def _read_header(self) -> None:
-        first = self._stream.peek(64).removeprefix(_BOM).partition(b"\n")[0].decode("utf-8", "replace")
-        delimiter = max(DELIMITERS, key=first.count)
-        text = io.TextIOWrapper(self._stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        skipped = 0
+        line = self._stream.readline(LONGEST_LINE)
+        sign = _SEP.fullmatch(line)
+        if sign:  # Excel's own line, which says how the columns are parted
+            skipped, line = 1, self._stream.readline(LONGEST_LINE)
+        while line and not line.strip(b" ,;|\t\r\n"):
+            skipped, line = skipped + 1, self._stream.readline(LONGEST_LINE)
+        plain = _QUOTED.sub("", line.decode("utf-8", "replace"))
+        delimiter = sign["sign"].decode() if sign else max(DELIMITERS, key=plain.count)
+        stream = cast(io.RawIOBase, _Again(line, self._stream))
+        text = io.TextIOWrapper(
+            io.BufferedReader(stream), encoding="utf-8", errors="surrogateescape", newline=""
+        )
+        self._skipped = skipped
         self._reader = csv.reader(text, delimiter=delimiter, strict=True)
         try:
             header = next(self._reader, [])
         except csv.Error as error:
-            raise UsageError(f"line 1 is no header of CSV ({error})") from None
+            raise UsageError(f"line {skipped + 1} is no header of CSV ({error})") from None
         self._columns = _paths(header)
+        row: dict[Any, Any] = {}
+        for path in filter(None, self._columns):
+            _put(row, path, "1", 0)
+        if header and not self._key(_listed(row)):
+            raise UsageError(
+                f"{self._name} is read as CSV, and none of its {len(header)} columns is the order's "
+                f"id, which the store's options.id finds; is line {skipped + 1} its header?"
+            )
 
     def _orders(self) -> Iterator[Entry]:
         order: _Rows | None = None
@@ -116,7 +187,7 @@ class OrderFile:
         for line, cells, fault in self._lines():
             row: dict[Any, Any] = {}
             for path, cell in zip(self._columns, cells, strict=False):
-                if cell:
+                if cell and path:
                     _put(row, path, cell, 0)
             key = self._key(_listed(row))
             if order is not None and not (self.whole and key in ("", order.key)):
@@ -137,7 +208,7 @@ class OrderFile:
     def _lines(self) -> Iterator[tuple[int, list[str], str]]:
         """Each row with its line, and what is wrong with it."""
         while True:
-            line = self._reader.line_num + 1
+            line = self._skipped + self._reader.line_num + 1
             self._last = line - 1
             fault = ""
             try:
@@ -146,12 +217,14 @@ class OrderFile:
                 cells, fault = [], f"is not CSV ({error})"
             if cells is None:
                 return
-            if not cells and not fault:
+            if not fault and not any(cell.strip() for cell in cells):
                 continue
+            if not any(cells[len(self._columns) :]):
+                cells = cells[: len(self._columns)]
             if not fault and len(cells) != len(self._columns):
                 fault = f"its cells are {len(cells)}, those of the header {len(self._columns)}"
             if not fault and not all(cell.isascii() or _is_text(cell) for cell in cells):
-                fault = "is not UTF-8 text"
+                fault = "is not UTF-8 text; save the file as CSV UTF-8"
             yield line, cells, fault
 
 
@@ -167,7 +240,7 @@ class _Rows:
 
     def add(self, columns: list[Path], cells: list[str]) -> None:
         for path, cell in zip(columns, cells, strict=True):
-            if cell and (self._count == 0 or None in path) and self._count < MOST_ROWS:
+            if cell and path and (self._count == 0 or None in path) and self._count < MOST_ROWS:
                 _put(self._body, path, cell, self._count)
         self._count += 1
 
@@ -180,14 +253,28 @@ class _Rows:
         return Entry(self.line, _listed(self._body))
 
 
-def _document(number: int, line: bytes) -> Entry:
+class _Again(io.RawIOBase):
+    """A stream before which a line that was read from it stands again."""
+
+    def __init__(self, line: bytes, stream: io.BufferedReader) -> None:
+        self._line = line
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: bytearray | memoryview) -> int:  # type: ignore[override]  # a narrower buffer
+        part: bytes = self._line[: len(into)] or self._stream.read1(len(into))
+        self._line = self._line[len(part) :]
+        into[: len(part)] = part
+        return len(part)
+
+
+def _is_object(line: bytes) -> bool:
     try:
-        body = foreign_json.decode(line)
-    except exact_json.NotJSON as error:
-        return Entry(number, None, f"{error}; a file of JSON Lines has one order on each line")
-    if not isinstance(body, dict):
-        return Entry(number, None, "is no JSON object; a file of JSON Lines has one order on each line")
-    return Entry(number, body)
+        return isinstance(foreign_json.decode(line), dict)
+    except NotJSON:
+        return False
 
 
 def _paths(header: list[str]) -> list[Path]:
@@ -196,6 +283,9 @@ def _paths(header: list[str]) -> list[Path]:
     kinds: dict[Path, str] = {}
     for name in header:
         path: list[Step] = []
+        if not name.strip():
+            paths.append(())
+            continue
         for part in name.strip().split("."):
             match = _STEP.fullmatch(part)
             if match is None:

@@ -77,9 +77,10 @@ def import_(
 ) -> None:
     """Bring orders of FILE (- for standard input) into STORE, whose orders are pushed.
 
-    JSON Lines (an order a line) or CSV (a header; billing.city is a key in another, and rows with the same id
-    that follow each other give lines[].sku an element each); also compressed with gzip. The same file
-    again costs nothing, so after Ctrl-C just start anew. Exits 1 when an order has a fault; the rest goes on.
+    JSON Lines (an order a line), a list of JSON, or CSV (a header; billing.city is a key in another, and rows
+    with the same id that follow each other give lines[].sku an element each); also compressed with gzip. The
+    same file again costs nothing, so after Ctrl-C just start anew. Exits 1 when an order has a fault; the
+    rest goes on.
     """
     signal.signal(signal.SIGINT, _interrupt)
     with _opened(file) as source:
@@ -196,11 +197,12 @@ class Importer:
                     done.failed += 1
                     self._tell(Fault(entry.line, one.order, one.reason))
                 case _:
-                    self.leave_out(entry.line, one.reason)
+                    self.leave_out(entry.line, one.reason, counted=True)
 
-    def leave_out(self, line: int, reason: str) -> None:
-        """Note an order that cannot be kept."""
+    def leave_out(self, line: int, reason: str, *, counted: bool = False) -> None:
+        """Note an order that cannot be kept, and count it unless it was ``counted``."""
         self._done.left_out += 1
+        self._done.read += not counted
         self._tell(Fault(line, "", reason))
 
     def _take(self, connection: Connection, bodies: list[Any]) -> Arrivals:
@@ -235,7 +237,7 @@ class Importer:
 
 def _show(done: Import, file: Path) -> None:
     waits = "would wait" if done.dry_run else "wait"
-    click.echo(f"{file}: {done.read + done.left_out} orders, as they were {done.as_of:%Y-%m-%d %H:%M:%S}Z")
+    click.echo(f"{file}: {done.read} orders, as they were {done.as_of:%Y-%m-%d %H:%M:%S}Z")
     click.echo(
         f"  {done.live + done.history} {waits} to be sent: {done.history} as history (no message "
         f"can be sent), {done.live} as live (they can write to their buyers)"

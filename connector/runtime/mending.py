@@ -63,7 +63,7 @@ def encoding_of(text: bytes) -> str:
                 return name
     head = text[:64]
     nulls = head.count(0)
-    if len(head) >= 4 and head[0] and nulls * 5 >= len(head) * 3:
+    if len(head) >= 8 and nulls * 5 >= len(head) * 3:
         return "UTF-32"
     return "UTF-16" if len(head) >= 4 and nulls * 5 >= len(head) * 2 else ""
 

@@ -254,7 +254,6 @@ async def test_what_cannot_be_imported_at_all_is_wrong_usage(house: House) -> No
 @pytest.mark.parametrize(
     ("header", "said"),
     [
-        (b"id,,x", "''"),
         (b"id,id", "'id'"),
         (b"id,a,a.b", "'a.b'"),
         (b"id,a.b,a", "'a'"),
@@ -287,6 +286,70 @@ def test_without_a_list_in_rows_each_row_is_an_order() -> None:
     ]
 
 
+ROWS = [("1", "A"), ("2", "Ü")]
+
+
+def sheet(sign: str, *, before: str = "", header: str = "id{0}x", rows: str = "{1}{0}{2}") -> str:
+    lines = [header.format(sign), *(rows.format(sign, *row) for row in ROWS)]
+    return before + "\r\n".join(lines) + "\r\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(sheet(sign) for sign in ",;\t|"),
+        sheet(";", before="sep=;\r\n"),
+        sheet("|", before='"SEP=|"\n'),
+        sheet(";", before=";;\r\n\r\n"),
+        sheet(";", header="id{0}x{0}{0} ", rows="{1}{0}{2}{0}{0}"),
+        sheet(",", header="{0}id{0}x", rows="17{0}{1}{0}{2}"),  # pandas writes its row numbers so
+        sheet(",", rows="{1}{0}{2}{0}{0}"),
+        sheet(";").replace("\r\n2", "\r\n;\r\n\r\n ; \r\n2") + ";\r\n;\r\n",
+        '[\n {"id": "1",\n  "x": "A"},\n {"id": "2", "x": "Ü"}\n]\n',
+        '{"id": "1", "x": "A"}\n\n{"id": "2", "x": "Ü"}',
+        '{"orders": [\n{"id": "1", "x": "A"},\n{"id": "2", "x": "Ü"}]}',
+        '{"orders": [{"id": "1", "x": "A"}, {"id": "2", "x": "Ü"}]}',
+    ],
+)
+def test_what_excel_and_others_save_is_read(text: str, encoding: str) -> None:
+    found = entries(text.encode(encoding))
+    assert [one.fault for one in found] == ["", ""]
+    assert [(one.body["id"], one.body["x"]) for one in found if one.body] == ROWS
+
+
+def test_lines_are_those_of_the_file() -> None:
+    assert [one.line for one in entries(b"sep=;\n\nid;x\n1;a\n;\n2;b\n")] == [4, 6]
+    assert [one.line for one in entries(b'\n[\n{"id":\n1},\n7,{"id":2,"x":NaN}]')] == [3, 5, 5]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            b"PK\x03\x04\x14\x00\x00\x00\x00\x00[Content_Types].xml",
+            "workbook (.xlsx, .ods or .numbers); save it as CSV",
+        ),
+        (b"PK\x03\x04\x14\x00orders.csv", "ZIP archive; unpack it first"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99), "old Excel workbook (.xls)"),
+        (gzip.compress(b"PK\x03\x04xl/workbook.xml"), "workbook"),
+        (b"<html><table>", "HTML or XML"),
+        (b"%PDF-1.7", "is a PDF"),
+        (bytes(range(256)), "bytes of zero"),
+        (b'[{"id":1},\n{"id":', "is not JSON (Input data was truncated)"),
+        (b'{\n "id": 1\n}\n{\n "id": 2\n}\n', "an order on each line"),
+        (b'{"id":1', "is not JSON"),
+        (b"null", "none of its 1 columns is the order's id"),
+        (b"number;total\n1;2\n", "none of its 2 columns is the order's id"),
+        (b"sep=;\nfoo;bar\n", "is line 2 its header?"),
+    ],
+)
+def test_what_holds_no_orders_is_named_once_with_what_to_do(content: bytes, said: str) -> None:
+    with pytest.raises(UsageError, match=r"^the file ") as caught:
+        entries(content)
+    assert said in str(caught.value)
+
+
 def test_a_broken_row_spoils_its_own_order_and_no_other() -> None:
     content = b"id,l[].s\n1,a\n1,b,c\n2,d\n3\n3,e\n4,\xff\n5,f\n"
     found = entries(content)
@@ -299,7 +362,7 @@ def test_a_broken_row_spoils_its_own_order_and_no_other() -> None:
         2: "its order is left out, because line 3 cannot be read",
         5: "its cells are 1, those of the header 2",
         6: "its order is left out, because line 5 cannot be read",
-        7: "is not UTF-8 text",
+        7: "is not UTF-8 text; save the file as CSV UTF-8",
     }
 
 
