@@ -90,4 +90,6 @@ class Units:
 
     async def retain(self) -> None:
         """Drop buyers' data that is kept no longer."""
-        await retention.retain(self._app.db, self._app.clock.now() - self._app.settings.retention)
+        app = self._app
+        limit = app.clock.now() - app.settings.retention
+        await retention.retain(app.db, limit, app.settings.stores.keys())
