@@ -16,7 +16,7 @@ from connector.ingest.transform import Known, judge
 from connector.model.facts import Version
 from connector.model.limits import Limits
 from connector.sdk.contract import History, Page
-from connector.state.outbox import acceptance
+from connector.state.outbox import queries
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ async def plan(
     while more:
         page = await shop.adapter.changed(History(since=since, until=until, cursor=cursor))
         total = page.total if total is None else total
-        for version, is_known in await shop.db.run(_judged, shop, page, shop.clock.now()):
+        for version, is_known in await shop.db.read(_judged, shop, page, shop.clock.now()):
             if version.ref in seen:
                 continue
             seen.add(version.ref)
@@ -65,7 +65,7 @@ async def plan(
         if more:
             await asyncio.sleep(page.wait)
     calls = counts["live"] + counts["history"]
-    takes = await shop.db.run(_takes, shop, limits, calls)
+    takes = await shop.db.read(_takes, shop, limits, calls)
     return Plan(
         store=shop.name,
         since=since,
@@ -83,7 +83,7 @@ async def plan(
 
 
 def _judged(connection: Connection, shop: Shop, page: Page, now: datetime) -> list[tuple[Version, bool]]:
-    rows = acceptance.known(connection, shop.name, [document.ref for document in page.documents])
+    rows = queries.rows(connection, shop.name, [document.ref for document in page.documents])
     memory = shop.memory(connection, [document.ref for document in page.documents])
     judged = []
     for document in page.documents:

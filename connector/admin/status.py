@@ -18,6 +18,7 @@ from connector.settings.models import Settings
 from connector.state import backfills, breakers, cursors, quota, stores
 from connector.state.outbox import acceptance, claims, failed_orders, queries
 from connector.state.outbox.failed_orders import LastFailure
+from connector.state.outbox.queries import Unconfigured
 
 FEW_NOTES = 5  # of a store that are shown to people
 
@@ -112,6 +113,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     accounts: list[AccountStatus]
     backfills: list[BackfillStatus]
     troubles: list[Trouble]
+    unconfigured: list[Unconfigured] = []
 
     @property
     def wrong(self) -> bool:
@@ -142,6 +144,7 @@ def collect(connection: Connection, settings: Settings, clock: Clock) -> Status:
         ],
         backfills=of_backfills(connection, settings, clock),
         troubles=troubles["program", ""],
+        unconfigured=queries.unconfigured(connection, settings.stores),
     )
 
 

@@ -13,13 +13,14 @@ import msgspec
 
 from connector.admin import status
 from connector.cli.context import as_json_option, load, print_json
+from connector.cli.retire import of_unconfigured
 from connector.daemon.app import App, numbering_of
 from connector.delivery import integration_tokens
 from connector.delivery.answers import Outcome
 from connector.delivery.sender import Sender, Verdict
 from connector.ingest import subscriptions
 from connector.ingest.source import Shop
-from connector.model.errors import AuthError, Unavailable
+from connector.model.errors import AuthError, StateError, Unavailable
 from connector.model.states import AttemptOutcome
 from connector.state import quota
 
@@ -69,17 +70,24 @@ async def _check(config: Path | None, offline: bool) -> list[Line]:
         )
     if offline:
         return lines
-    async with App(loaded) as app:
+    async with App(loaded, reading=True) as app:
         for sender in app.senders.values():
             lines += await _account(app, sender)
         if app.db.elsewhere:
             message = f"it is not where it belongs: {app.db.elsewhere}; nothing is sent until it is adopted"
             message += " (connector adopt --database), which is right only if the other is not used any more"
             lines.append(Line(level="error", subject="database", message=message))
-        lines += _known(await app.db.run(status.collect, settings, app.clock))
+        now = await app.db.read(status.collect, settings, app.clock)
+        lines += [*_known(now), *_unconfigured(now)]
         for found in await asyncio.gather(*(_shop(app, shop) for shop in app.shops.values())):
             lines += found
     return lines
+
+
+def _unconfigured(now: status.Status) -> Iterable[Line]:
+    """Stores that were taken out of the configuration and still hold something."""
+    for one in now.unconfigured:
+        yield Line(level="warning", subject=f"store {one.store}", message=of_unconfigured(one))
 
 
 def _known(now: status.Status) -> Iterable[Line]:
@@ -98,7 +106,11 @@ def _known(now: status.Status) -> Iterable[Line]:
 async def _account(app: App, sender: Sender) -> Iterable[Line]:
     subject = f"account {sender.account}"
     lines: list[Line] = []
-    told = await integration_tokens.ask(sender, None)
+    try:
+        told = await integration_tokens.ask(sender, None)
+    except StateError as error:
+        message = f"Privy was not asked, because that could not be recorded: {error}"
+        return [Line(level="warning", subject=subject, message=message)]
     answers = [told]
     if told is None:
         lines.append(Line(level="warning", subject=subject, message=_NO_BUDGET))
@@ -117,7 +129,7 @@ async def _account(app: App, sender: Sender) -> Iterable[Line]:
         where = "ahead of" if skew > 0 else "behind"
         message = f"this machine's clock is {abs(skew):.0f} s {where} Privy's; set it"
         lines.append(Line(level="error", subject="clock", message=message))
-    stated = await app.db.run(quota.limits_seen, sender.account)
+    stated = await app.db.read(quota.limits_seen, sender.account)
     for level, what in _granted(sender, stated):
         lines.append(Line(level=level, subject=subject, message=what))
     return lines

@@ -42,11 +42,11 @@ def load(config: Path | None, warn: Callable[[str], None] = _to_people) -> Loade
     return loaded
 
 
-def with_app(config: Path | None, work: Callable[[App], Awaitable[T]]) -> T:
-    """Run ``work`` on an App that is built for it and closed after it."""
+def with_app(config: Path | None, work: Callable[[App], Awaitable[T]], *, reading: bool = False) -> T:
+    """Run ``work`` on an App that is built for it and closed after it; see App for ``reading``."""
 
     async def inside() -> T:
-        async with App(load(config)) as app:
+        async with App(load(config), reading=reading) as app:
             if app.db.elsewhere:
                 _to_people(
                     f"database: {app.db.path or app.settings.database} is not where it belongs: "

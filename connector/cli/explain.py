@@ -22,7 +22,9 @@ def explain(config: Path | None, store: str, order: str, as_json: bool) -> None:
 
     ORDER is the platform's id, the merchant's order number or the order_id at Privy.
     """
-    found = with_app(config, lambda app: app.db.run(model.explain, app.shop(store), order, app.clock.now()))
+    found = with_app(
+        config, lambda app: app.db.read(model.explain, app.shop(store), order, app.clock.now()), reading=True
+    )
     if as_json:
         print_json(found)
         return

@@ -30,7 +30,7 @@ def failed() -> None:
 @click.pass_obj
 def list_(config: Path | None, store: str | None, as_json: bool) -> None:
     """List failed orders with their reasons."""
-    rows = with_app(config, lambda app: _listed(app, store))
+    rows = with_app(config, lambda app: _listed(app, store), reading=True)
     if as_json:
         print_json(rows)
     elif not rows:
@@ -53,7 +53,9 @@ def list_(config: Path | None, store: str | None, as_json: bool) -> None:
 @click.pass_obj
 def show(config: Path | None, store: str, order: str, as_json: bool) -> None:
     """One failed order: its reason and its time-line."""
-    found = with_app(config, lambda app: app.db.run(model.explain, app.shop(store), order, app.clock.now()))
+    found = with_app(
+        config, lambda app: app.db.read(model.explain, app.shop(store), order, app.clock.now()), reading=True
+    )
     if as_json:
         print_json(found)
         return
@@ -107,12 +109,12 @@ def _chosen(connection: Connection, store: str, orders: tuple[str, ...], every: 
 
 
 async def _listed(app: App, store: str | None) -> list[failed_orders.Failure]:
-    return await app.db.run(failed_orders.listed, app.shop(store).name if store else None)
+    return await app.db.read(failed_orders.listed, app.shop(store).name if store else None)
 
 
 async def _retry(app: App, store: str, orders: tuple[str, ...], every: bool) -> failures.Retried:
     shop = app.shop(store)
-    return await failures.retry(shop, await app.db.run(_chosen, store, orders, every), BY)
+    return await failures.retry(shop, await app.db.read(_chosen, store, orders, every), BY)
 
 
 def _show_retried(store: str, done: failures.Retried) -> None:
@@ -129,4 +131,4 @@ def _show_retried(store: str, done: failures.Retried) -> None:
 
 async def _discard(app: App, store: str, orders: tuple[str, ...], every: bool) -> int:
     shop = app.shop(store)
-    return await failures.discard(shop, await app.db.run(_chosen, store, orders, every), BY)
+    return await failures.discard(shop, await app.db.read(_chosen, store, orders, every), BY)

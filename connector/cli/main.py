@@ -39,6 +39,7 @@ COMMANDS = {
     "health": "Ask the running daemon how it is.",
     "import": "Orders from a file, for a store whose orders are pushed.",
     "adopt": "Accept that a shop has moved to another address.",
+    "retire": "Drop what is held of a store that is configured no longer.",
     "forget": "Purge a buyer's data held here.",
     "password": "Hash a password for the status page.",
     "init": "Write a commented starter configuration.",

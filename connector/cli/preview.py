@@ -45,7 +45,7 @@ def preview(
     """What would be sent for orders of STORE, and field by field where it comes from. Sends nothing."""
     if sum((bool(orders), file is not None, last is not None)) != 1:
         raise UsageError("name orders, or --file, or --last N: one of them")
-    found = with_app(config, lambda app: _previews(app, store, orders, file, last))
+    found = with_app(config, lambda app: _previews(app, store, orders, file, last), reading=True)
     if as_json:
         print_json(found)
     else:
@@ -65,17 +65,17 @@ async def _previews(
             found = await _newest(app, shop, last)
         else:
             found = [await _one(app, shop, wanted) for wanted in orders]
-    return [await app.db.run(model.preview, shop, document, app.clock.now()) for document in found]
+    return [await app.db.read(model.preview, shop, document, app.clock.now()) for document in found]
 
 
 async def _one(app: App, shop: Shop, wanted: str) -> Document:
     """The order afresh from the shop when it still has it, else as it was last seen."""
-    ref = await app.db.run(queries.find, shop.name, wanted) or wanted
+    ref = await app.db.read(queries.find, shop.name, wanted) or wanted
     try:
         fresh = None if shop.pushed else await shop.adapter.fetch(ref)
     except Hidden:
         fresh = None
-    document = fresh or await app.db.run(model.held, shop.name, ref)
+    document = fresh or await app.db.read(model.held, shop.name, ref)
     if document is None:
         raise UsageError(f"store {shop.name}: neither the shop nor this program knows an order {wanted!r}")
     return document
@@ -91,7 +91,7 @@ async def _newest(app: App, shop: Shop, count: int) -> list[Document]:
             found += page.documents
             cursor, more = page.cursor, page.more
     else:
-        kept = await app.db.run(documents.newest, shop.name, count)
+        kept = await app.db.read(documents.newest, shop.name, count)
         found = [Document(ref=one.ref, changed_at=one.changed_at, body=one.unpacked()) for one in kept]
     return found[:count]
 

@@ -10,6 +10,7 @@ import click
 
 from connector.admin import status as model
 from connector.cli.context import as_json_option, print_json, with_app
+from connector.cli.retire import of_unconfigured
 from connector.cli.tables import print_table
 from connector.model.durations import ago, for_people
 from connector.model.states import BreakerKind
@@ -26,7 +27,7 @@ def status(config: Path | None, as_json: bool, check: bool) -> None:
 
     With --check it exits 0 only where every store is green, and no account nor the program itself rests.
     """
-    now = with_app(config, lambda app: app.db.run(model.collect, app.settings, app.clock))
+    now = with_app(config, lambda app: app.db.read(model.collect, app.settings, app.clock), reading=True)
     print_json(now) if as_json else show(now)
     sys.exit(1 if check and now.wrong else 0)
 
@@ -92,6 +93,8 @@ def show(now: model.Status) -> None:
                 for one in going
             ],
         )
+    for gone in now.unconfigured:
+        click.echo(f"{gone.store}: {of_unconfigured(gone)}")
     for store in now.stores:
         for rule, count in sorted(store.skipped.items()):
             click.echo(f"{store.name}: {count} skipped by rule {rule}")

@@ -31,9 +31,13 @@ from connector.state.subscriptions import drop_others
 
 
 class App:
-    """The parts of a running connector, as an async context manager."""
+    """The parts of a running connector, as an async context manager.
 
-    def __init__(self, loaded: Loaded) -> None:
+    With ``reading`` building them takes no lock of the database's: a store that is new is not remembered.
+    """
+
+    def __init__(self, loaded: Loaded, *, reading: bool = False) -> None:
+        self._reading = reading
         self.settings: Settings = loaded.settings
         self.path: Path = loaded.path
         self.clock = Clock()
@@ -51,7 +55,7 @@ class App:
         """Build shops and senders. Raises ConfigError for a numbering that may not change, and is closed."""
         try:
             found = numbering_of(self.settings)
-            facts = await self.db.run(self._register, found)
+            facts = await (self.db.read if self._reading else self.db.run)(self._register, found)
         except BaseException:
             await self.close()
             raise
@@ -160,8 +164,9 @@ class App:
                 )
         if problems:
             raise ConfigError(problems)
+        remember = stores.foretell if self._reading else stores.register
         return {
-            name: stores.register(
+            name: remember(
                 connection,
                 name=name,
                 platform=settings.platform,

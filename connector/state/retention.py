@@ -38,8 +38,8 @@ Key = tuple[str, str]
 async def retain(db: Database, limit: datetime, configured: Collection[str] | None = None) -> None:
     """Drop what is older than ``limit`` (aware UTC), and leave no bytes of it in the database's files.
 
-    ``configured`` are the stores of the configuration: of others, what waits or failed goes too, as nobody will
-    send it; None where all are.
+    ``configured`` are the stores of the configuration: of others, what waits or failed goes too, as nobody
+    will send it; None where all are.
     """
     dropped = 0
     for table in (DOCUMENTS, BODIES):
@@ -99,7 +99,7 @@ _ORDERS = select(OUTBOX.c.store, OUTBOX.c.ref)
 
 
 def _done(limit: datetime, configured: Collection[str] | None) -> list[ColumnElement[bool]]:
-    done = OUTBOX.c.state.in_(("delivered", "skipped"))
+    done: ColumnElement[bool] = OUTBOX.c.state.in_(("delivered", "skipped"))
     if configured is not None:
         done = or_(done, OUTBOX.c.store.not_in(sorted(configured)))
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import msgspec
 from sqlalchemy import Connection, insert, select, update
 from sqlmodel import Field
 
@@ -75,6 +76,27 @@ def register(
     found = facts(connection, name)
     assert found is not None
     return found
+
+
+def foretell(
+    connection: Connection,
+    *,
+    name: str,
+    platform: str,
+    account: str,
+    base_url: str,
+    live_from: datetime | None,
+    now: datetime,
+) -> StoreFacts:
+    """What ``register`` would return, without remembering anything: for what only reads."""
+    known = facts(connection, name) or StoreFacts(name, platform, account, now, live_from or now, None, None)
+    return msgspec.structs.replace(
+        known,
+        platform=platform,
+        account=account,
+        base_url=base_url,
+        live_from=live_from or known.live_from,
+    )
 
 
 def facts(connection: Connection, name: str) -> StoreFacts | None:

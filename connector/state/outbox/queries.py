@@ -5,7 +5,7 @@ Times are aware UTC. The states are written by ``acceptance``, ``claims`` and ``
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import Connection, Row, func, literal, select
 
 from connector.model.payload import MAX_ORDER_ID
+from connector.state.documents import DOCUMENTS
 from connector.state.outbox.schema import OUTBOX
 from connector.state.stores import STORES
 
@@ -54,6 +55,12 @@ _FOUND: list[Any] = [OUTBOX.c[name] for name in Found.__struct_fields__]
 def row(connection: Connection, store: str, ref: str) -> Row[Any] | None:
     """An order's whole row, to be read and not written: without the lock of ``acceptance.known``."""
     return connection.execute(select(OUTBOX).where(OUTBOX.c.store == store, OUTBOX.c.ref == ref)).first()
+
+
+def rows(connection: Connection, store: str, refs: Sequence[str]) -> dict[str, Row[Any]]:
+    """The same of several orders, by ref."""
+    its = select(OUTBOX).where(OUTBOX.c.store == store, OUTBOX.c.ref.in_(refs))
+    return {one.ref: one for one in connection.execute(its)}
 
 
 def search(connection: Connection, names: Sequence[str], wanted: str, most: int = 50) -> list[Found]:
@@ -174,4 +181,38 @@ def last_fetched(connection: Connection, store: str, refs: Sequence[str]) -> dat
     found: datetime | None = connection.scalar(
         select(func.max(OUTBOX.c.fetched_at)).where(OUTBOX.c.store == store, OUTBOX.c.ref.in_(refs))
     )
+    return found
+
+
+class Unconfigured(msgspec.Struct, frozen=True):
+    """A store that the database knows and the configuration does not, and what is held of it.
+
+    ``documents`` hold buyers' data; ``waiting`` and ``failed`` are sent by nobody.
+    """
+
+    store: str
+    waiting: int
+    failed: int
+    delivered: int
+    skipped: int
+    documents: int
+
+
+def unconfigured(connection: Connection, configured: Collection[str]) -> list[Unconfigured]:
+    """Every such store of which an order waits or failed, or buyers' data is held."""
+    found = []
+    for store in connection.scalars(select(STORES.c.name).order_by(STORES.c.name)).all():
+        if store in configured:
+            continue
+        by_state = select(OUTBOX.c.state, func.count()).where(OUTBOX.c.store == store)
+        sums = {row[0]: row[1] for row in connection.execute(by_state.group_by(OUTBOX.c.state))}
+        held = connection.scalar(
+            select(func.count()).select_from(DOCUMENTS).where(DOCUMENTS.c.store == store)
+        )
+        waiting, failed, delivered, skipped = (
+            sums.get(state, 0) for state in ("waiting", "failed", "delivered", "skipped")
+        )
+        one = Unconfigured(store, waiting, failed, delivered, skipped, held or 0)
+        if one.waiting or one.failed or one.documents:
+            found.append(one)
     return found

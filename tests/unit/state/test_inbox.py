@@ -117,13 +117,13 @@ def test_stores_do_not_see_each_others_errands_and_erasures_come_first(state: St
     assert state.do(inbox.busy_stores) == ["acme", "zeta"]
 
 
-def test_a_note_is_no_errand_is_shown_and_goes_with_retention(state: State) -> None:
+async def test_a_note_is_no_errand_is_shown_and_goes_with_retention(state: State) -> None:
     arrive(state, Notice(note="the app was removed from the shop"))
     assert due(state) is None
     assert state.do(inbox.busy_stores) == []
     (alarm,) = state.do(alarms_of_store, "acme", state.clock.now())
     assert "the app was removed from the shop" in alarm.message
-    state.do(retention.drop, state.clock.now() + timedelta(seconds=1))
+    await retention.retain(state.db, state.clock.now() + timedelta(seconds=1))
     assert rows(state) == []
 
 
