@@ -24,6 +24,7 @@ from connector.model.errors import BadOrder
 from connector.model.order import Address, Discount, Document, LineItem, Order, Phone, TaxLine
 from connector.sdk import amounts
 from connector.sdk.fields import Part, earliest, moment, moment_of, part_of, rows_of, text
+from connector.sdk.optional import Optional
 
 ORIGINS: Mapping[str, str] = {
     "order_id": "id",
@@ -80,8 +81,10 @@ def parse(document: Document) -> Order:
     def rounded(amount: Decimal) -> Decimal:
         return amounts.rounded(amounts.rounded(amount, _NOISE), amounts.decimals(currency))
 
-    customer = part_of(body, "customer")
-    billing, delivery = part_of(body, "billing_address"), part_of(body, "shipping_address")
+    read = Optional()
+    customer, billing, delivery = (
+        read.part(body.get(name), name) for name in ("customer", "billing_address", "shipping_address")
+    )
     return Order(
         ref=document.ref,
         number=text(body.get("custom_display_id")) or text(body.get("display_id")),
@@ -104,11 +107,12 @@ def parse(document: Document) -> Order:
             for title, amount in _sums((each.title, each.amount) for one in charges for each in one.taxes)
         ),
         line_items=tuple(_line_item(line, charge) for line, charge in zip(lines, goods, strict=True)),
-        email=text(body.get("email")) or text(customer.get("email")),
-        phones=_phones(billing, delivery, customer),
+        email=read.text(body.get("email"), "email") or read.text(customer.get("email"), "customer.email"),
+        phones=_phones(read, billing, delivery, customer),
         customer_id=text(body.get("customer_id")) or text(customer.get("id")),
-        billing=_address(billing),
-        shipping=_address(delivery),
+        billing=_address(read, billing, "billing_address"),
+        shipping=_address(read, delivery, "shipping_address"),
+        left_out=read.left_out,
         origins=ORIGINS,
     )
 
@@ -188,27 +192,40 @@ def _quantity(line: Part) -> Decimal:
     return quantity
 
 
-def _phones(billing: Part, shipping: Part, customer: Part) -> tuple[Phone, ...]:
+def _phones(read: Optional, billing: Part, shipping: Part, customer: Part) -> tuple[Phone, ...]:
     """Billing, else shipping, else the customer's own."""
     countries = [text(address.get("country_code")) for address in (billing, shipping)]
     found = (
-        Phone(text(billing.get("phone")), countries[0] or countries[1], "billing_address.phone"),
-        Phone(text(shipping.get("phone")), countries[1] or countries[0], "shipping_address.phone"),
-        Phone(text(customer.get("phone")), countries[0] or countries[1], "customer.phone"),
+        Phone(
+            read.text(billing.get("phone"), "billing_address.phone"),
+            countries[0] or countries[1],
+            "billing_address.phone",
+        ),
+        Phone(
+            read.text(shipping.get("phone"), "shipping_address.phone"),
+            countries[1] or countries[0],
+            "shipping_address.phone",
+        ),
+        Phone(
+            read.text(customer.get("phone"), "customer.phone"), countries[0] or countries[1], "customer.phone"
+        ),
     )
     return tuple(phone for phone in found if phone.text)
 
 
-def _address(part: Part) -> Address:
+def _address(read: Optional, part: Part, place: str) -> Address:
+    def field(name: str) -> str:
+        return read.text(part.get(name), f"{place}.{name}")
+
     return Address(
-        first_name=text(part.get("first_name")),
-        last_name=text(part.get("last_name")),
-        company=text(part.get("company")),
-        address1=text(part.get("address_1")),
-        address2=text(part.get("address_2")),
-        city=text(part.get("city")),
-        state_code=text(part.get("province")),
-        country_code=text(part.get("country_code")),
-        postal_code=text(part.get("postal_code")),
-        phone=text(part.get("phone")),
+        first_name=field("first_name"),
+        last_name=field("last_name"),
+        company=field("company"),
+        address1=field("address_1"),
+        address2=field("address_2"),
+        city=field("city"),
+        state_code=field("province"),
+        country_code=field("country_code"),
+        postal_code=field("postal_code"),
+        phone=field("phone"),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -24,7 +24,8 @@ from connector.model.order import (
     TaxLine,
 )
 from connector.sdk.amounts import PRICE_DECIMALS, amount, currency, rounded
-from connector.sdk.fields import moment_of, shaped
+from connector.sdk.fields import moment_of
+from connector.sdk.optional import Optional, shaped
 
 # Statuses are words of the project's own. These are Oscar's sandbox's and django-oscar-api's; a shop that
 # uses them in another sense says so in its mapping. Whether an order was paid the API does not tell.
@@ -60,6 +61,14 @@ ORIGINS: Mapping[str, str] = {
     "line_items": "lines[]",
     "billing_address": "billing_address",
     "shipping_address": "shipping_address",
+}
+
+
+_OPTIONAL: Mapping[str, Any] = {
+    **dict.fromkeys(("email", "owner", "billing_address", "shipping_address", "lines[].product"), None),
+    **dict.fromkeys(("voucher_discounts", "offer_discounts"), ()),
+    "lines[].sku": "",
+    "number": "",
 }
 
 
@@ -121,7 +130,8 @@ def parse(document: Document) -> Order:
     its own day (django-oscar 4.0, ``AbstractOrder.set_date_placed_default``; read November 2026), and then
     nothing in the document says that the order is older: set ``live_from`` after such an import.
     """
-    body = shaped(document.body, _Body)
+    read = Optional()
+    body = shaped(document.body, _Body, _OPTIONAL, read)
     if ids_of(body.url)[-1:] != [document.ref]:
         raise BadOrder("url", "is not the address under which the shop listed the order")
     total = amount(body.total_incl_tax, "total_incl_tax")
@@ -147,6 +157,7 @@ def parse(document: Document) -> Order:
         customer_id="".join(ids_of(body.owner)[-1:]),
         billing=_address(body.billing_address),
         shipping=_address(body.shipping_address),
+        left_out=read.left_out,
         origins=ORIGINS,
     )
 

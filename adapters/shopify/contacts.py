@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from connector.model.order import Address, Consent, Phone
-from connector.sdk.fields import Part, part_of, text
+from connector.sdk.fields import Part, text
 
 _SUBSCRIBED = "SUBSCRIBED"
 _NOT_SUBSCRIBED = frozenset({"NOT_SUBSCRIBED", "NEVER_SUBSCRIBED", "UNSUBSCRIBED", "PENDING"})
@@ -38,7 +38,7 @@ def phones_of(
         own,
     ]
     phones = [phone for phone in found if phone.text]
-    consent = _sms_consent(part_of(known, "smsMarketingConsent"))
+    consent = _sms_consent(known.get("smsMarketingConsent"))
     if not own.text or consent is None:
         return tuple(phones), None
     if consent.given:
@@ -62,8 +62,11 @@ def address(part: Part) -> Address:
     )
 
 
-def _sms_consent(part: Part) -> Consent | None:
-    return _consent(part.get("state"), "customer.defaultPhoneNumber.smsMarketingConsent.state")
+def _sms_consent(part: Any) -> Consent | None:
+    return _consent(
+        part.get("state") if isinstance(part, dict) else None,
+        "customer.defaultPhoneNumber.smsMarketingConsent.state",
+    )
 
 
 def _consent(state: Any, origin: str) -> Consent | None:

@@ -11,7 +11,8 @@ from adapters.shopify.fields import ZERO, Money, digits, word
 from connector.model.errors import BadOrder
 from connector.model.order import Document, Order
 from connector.sdk import amounts
-from connector.sdk.fields import earliest, moment, moment_of, part_of, rows_of, text
+from connector.sdk.fields import earliest, moment, moment_of, rows_of, text
+from connector.sdk.optional import Optional
 
 ORIGINS: Mapping[str, str] = {
     "order_id": "legacyResourceId",
@@ -46,7 +47,8 @@ def parse(document: Document, kind: str) -> Order:
     of_currency = "currencyCode" if kind == "shop" else "presentmentCurrencyCode"
     currency = amounts.currency(body.get(of_currency))
     money = Money(kind, currency)
-    shipping_line = part_of(body, "shippingLine")
+    read = Optional()
+    shipping_line = read.part(body.get("shippingLine"), "shippingLine")
     lines = lines_of(body, money)
     cancelled = body.get("cancelledAt") is not None
     financial = statuses.financial(
@@ -57,11 +59,15 @@ def parse(document: Document, kind: str) -> Order:
     fulfillment = statuses.fulfillment(
         word(body, "displayFulfillmentStatus"), rows_of(body, "fulfillments", "fulfillments")
     )
-    customer = part_of(body, "customer")
-    billing, shipping = part_of(body, "billingAddress"), part_of(body, "shippingAddress")
-    known_email = part_of(customer, "defaultEmailAddress")
-    own_email, email = text(body.get("email")), text(known_email.get("emailAddress"))
-    phones, sms_consent = phones_of(body, billing, shipping, part_of(customer, "defaultPhoneNumber"))
+    customer, billing, shipping = (
+        read.part(body.get(name), name) for name in ("customer", "billingAddress", "shippingAddress")
+    )
+    known_email, known_phone = (
+        read.part(customer.get(name), f"customer.{name}")
+        for name in ("defaultEmailAddress", "defaultPhoneNumber")
+    )
+    own_email, email = read.text(body.get("email"), "email"), text(known_email.get("emailAddress"))
+    phones, sms_consent = phones_of(body, billing, shipping, known_phone)
     origins = ORIGINS if kind == "shop" else _OF_PRESENTMENT
     placed_at = earliest(moment_of(body, "createdAt"), moment(body.get("processedAt")))
     return Order(
@@ -79,15 +85,16 @@ def parse(document: Document, kind: str) -> Order:
             financial, fulfillment, cancelled=cancelled, ships=body.get("requiresShipping") is not False
         ),
         subtotal=money.rounded(sum((line.sold * line.price / line.gross for line in lines), ZERO)),
-        discounts=discounts(lines, shipping_line, money, is_gross(body)),
-        tax_lines=tax_lines(body, shipping_line, money),
+        discounts=read.attempt(lambda: discounts(lines, shipping_line, money, is_gross(body)), ()),
+        tax_lines=read.attempt(lambda: tax_lines(body, shipping_line, money), ()),
         line_items=tuple(line_item(line) for line in lines if line.sold),
         email=own_email or email,
         phones=phones,
-        customer_id=digits(customer, "customer.legacyResourceId"),
+        customer_id=read.attempt(lambda: digits(customer, "customer.legacyResourceId"), ""),
         billing=address(billing),
         shipping=address(shipping),
         email_consent=email_consent(known_email, own_email, email),
         sms_consent=sms_consent,
+        left_out=read.left_out,
         origins=origins if own_email or not email else {**origins, **_OF_CUSTOMER},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 import msgspec
 
@@ -12,7 +13,8 @@ from adapters.vendure.body import Body, Customer, Line, Place
 from connector.model.errors import BadOrder
 from connector.model.order import Address, Discount, Document, LineItem, Order, Phone, TaxLine
 from connector.sdk.amounts import amount, currency
-from connector.sdk.fields import moment_of, shaped
+from connector.sdk.fields import moment_of
+from connector.sdk.optional import Optional, shaped
 
 ORIGINS: Mapping[str, str] = {
     "order_id": "id",
@@ -30,6 +32,12 @@ ORIGINS: Mapping[str, str] = {
     "shipping_address": "shippingAddress",
 }
 
+_OPTIONAL: Mapping[str, Any] = {
+    **dict.fromkeys(("customer", "shippingAddress", "billingAddress"), None),
+    **dict.fromkeys(("promotions", "surcharges"), ()),
+    "lines[].productVariant.sku": "",
+    "lines[].productVariant.name": "",
+}
 _CANCELLATION = "CANCEL_ORDER"  # the "discount" by which Vendure cancels shipping
 _SHIPPING = "shipping tax"  # as Vendure's summary calls it
 
@@ -45,7 +53,8 @@ def parse(document: Document) -> Order:
     ``total`` is with tax, and what was sold: see ``_sold`` and ``_taxes``. Discounts are those of what is
     left, because Vendure works them out anew when something is cancelled.
     """
-    body = shaped(document.body, Body)
+    read = Optional()
+    body = shaped(document.body, Body, _OPTIONAL, read)
     if body.id != document.ref:
         raise BadOrder("id", "is not the id under which the shop listed the order")
     placed = document.body.get("orderPlacedAt") is not None
@@ -88,6 +97,7 @@ def parse(document: Document) -> Order:
         customer_id=customer.id if customer else "",
         billing=_address(body.billing_address, customer),
         shipping=_address(body.shipping_address, customer),
+        left_out=read.left_out,
         origins=ORIGINS,
     )
 

@@ -9,9 +9,11 @@ read is left out, and noted by its place: it costs itself, never the order. What
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
+
+import msgspec
 
 from connector.model.errors import BadOrder
 from connector.sdk.amounts import amount
@@ -108,6 +110,13 @@ class Optional:
             elif not _is_nothing(row):
                 self.leave_out(f"{place}[]")
 
+    def attempt(self, read: Callable[[], T], absent: T) -> T:
+        """What it reads, or ``absent`` where it raises BadOrder, noted by the field that it names."""
+        try:
+            return read()
+        except BadOrder as error:
+            return self._nothing(error.field, absent)
+
     def _tried(self, read: Callable[[], T], place: str, absent: T) -> T:
         try:
             return read()
@@ -126,3 +135,55 @@ def _is_nothing(value: Any) -> bool:
         or value in ("", [], {}, _NULL)
         or (isinstance(value, str) and not value.strip())
     )
+
+
+_STEP = re.compile(r"\.(?P<key>[^.\[]+)|\[(?P<index>\d+)\]")
+_MOST_MENDS = 50
+
+
+def shaped(body: Part, kind: type[T], optional: Mapping[str, Any], read: Optional) -> T:
+    """The body in its shape, a msgspec struct; what of ``optional`` has another one is left out, and noted.
+
+    ``optional`` says for places (``customer``, ``lines[].sku``) what stands for their absence. Within such a
+    place only the part that cannot be read is left out, and a number where text should be is its text. Raises
+    BadOrder naming the field for whatever else is not in its shape; values are not quoted.
+    """
+    for _ in range(_MOST_MENDS):
+        try:
+            return msgspec.convert(body, kind)
+        except msgspec.ValidationError as error:
+            what, _, where = str(error).partition(" - at `$")
+            path = where.removesuffix("`")
+            place = re.sub(r"\[\d+\]", "[]", path.removeprefix("."))
+            within = next((one for one in optional if _is_within(place, one)), None)
+            if within is None:
+                raise BadOrder(place or "order", what) from None
+            steps = [match["key"] or int(match["index"]) for match in _STEP.finditer(path)]
+            body = _mended(body, steps, optional[within] if place == within else _GONE, place, read)
+    raise BadOrder("order", "has too many parts that cannot be read")
+
+
+_GONE = object()
+
+
+def _is_within(place: str, part: str) -> bool:
+    return place == part or place.startswith((f"{part}.", f"{part}["))
+
+
+def _mended(value: Any, steps: Sequence[str | int], absent: Any, place: str, read: Optional) -> Any:
+    """A copy without what the steps lead to, or with what stands for its absence."""
+    step, *further = steps
+    copy: Any = dict(value) if isinstance(value, dict) else list(value)
+    found = copy[step]
+    if further:
+        copy[step] = _mended(found, further, absent, place, read)
+    elif isinstance(found, int | Decimal) and not isinstance(found, bool):
+        copy[step] = read.text(found, place)
+    else:
+        if found not in (None, False, "", [], {}):
+            read.leave_out(place)
+        if absent is _GONE:
+            del copy[step]
+        else:
+            copy[step] = absent
+    return copy
