@@ -72,9 +72,9 @@ class Push(PushedAdapter[configuration.Credentials, configuration.Options]):
             findings.append(Finding(level="warning", subject="senders", message=what))
         return ShopReport(findings=findings)
 
-    def authenticate(self, request: WebhookRequest, secrets: Sequence[str], now: datetime) -> None:
+    def authenticate(self, request: WebhookRequest, secrets: Sequence[str], now: datetime) -> str:
         """See ``signing``."""
-        authenticate(request, self._tokens, secrets, now)
+        return authenticate(request, self._tokens, secrets, now)
 
     def document(self, body: dict[str, Any], arrived_at: datetime) -> Document:
         """See ``parsing``."""

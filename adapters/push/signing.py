@@ -28,14 +28,16 @@ SEVERAL = 10  # signatures are looked at; a sender that rotates sends two
 
 def authenticate(
     request: WebhookRequest, tokens: Sequence[str], secrets: Sequence[str], now: datetime
-) -> None:
-    """Raises Forged unless the push carries one of the tokens or is signed with one of the secrets.
+) -> str:
+    """A digest of what was signed, empty for a token.
+
+    Raises Forged unless the push carries one of the tokens or is signed with one of the secrets.
 
     All of a signature's headers come by one of the two families of names; they are not mixed.
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and _holds(token.strip(), tokens):
-        return
+        return ""
     family = next((one for one in FAMILIES if f"{one}-signature" in request.headers), None)
     if family is None:
         raise Forged("the push has neither a bearer token of this store nor a signature (webhook-signature)")
@@ -52,6 +54,7 @@ def authenticate(
     given = request.headers[f"{family}-signature"].split()[:SEVERAL]
     if not any(_holds(one.removeprefix("v1,"), wanted) for one in given if one.startswith("v1,")):
         raise Forged("the push is not signed with this store's webhook_secret")
+    return sha256(signed).hexdigest()
 
 
 def _holds(given: str, wanted: Iterable[str]) -> bool:

@@ -219,8 +219,10 @@ class PushedAdapter(Adapter[Creds, Opts]):
     feeds = ()
 
     @abstractmethod
-    def authenticate(self, request: WebhookRequest, secrets: Sequence[str], now: datetime) -> None:
-        """Raises Forged unless the push comes from whoever holds a secret of this store.
+    def authenticate(self, request: WebhookRequest, secrets: Sequence[str], now: datetime) -> str:
+        """A digest of what was signed, its time stamp too, by which a repeat is known; empty for a token.
+
+        Raises Forged unless the push comes from whoever holds a secret of this store.
 
         ``secrets`` are the store's ``webhook_secret``; ``now`` (aware UTC) is for time stamps that run out.
         """

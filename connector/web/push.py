@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from connector.daemon.app import App
 from connector.ingest.push import MOST, Arrival, Reception, pushed_adapter
+from connector.ingest.repeats import Repeats
 from connector.ingest.source import Shop
 from connector.model.errors import Forged, StateError
 from connector.runtime import exact_json, foreign_json
@@ -29,6 +31,7 @@ MAX_BODY = 4 * 1024 * 1024
 def routes(front: Front) -> list[BaseRoute]:
     """For senders of orders."""
     reception = Reception()
+    repeats = Repeats[Sequence[Arrival]]()
 
     def shop_of(request: Request) -> tuple[App, Shop]:
         app, name = front.app, request.path_params["store"]
@@ -51,7 +54,7 @@ def routes(front: Front) -> list[BaseRoute]:
         secrets = [secret.get_secret_value() for secret in app.settings.stores[shop.name].webhook_secret]
         push = WebhookRequest(headers=dict(request.headers), body=body)
         try:
-            pushed_adapter(shop).authenticate(push, secrets, app.clock.now())
+            digest = pushed_adapter(shop).authenticate(push, secrets, app.clock.now())
         except Forged as error:
             counted(shop.name, "forged")
             held = front.throttle.due(f"push.forged {shop.name}", app.clock.steady())
@@ -64,7 +67,8 @@ def routes(front: Front) -> list[BaseRoute]:
             counted(shop.name, "not_an_order")
             raise
         try:
-            arrivals = await reception.arrive(shop, bodies)
+            take = partial(reception.arrive, shop, bodies)
+            arrivals = await repeats.once(shop.name, digest, app.clock.steady(), take)
         except StateError:
             counted(shop.name, "unavailable")
             raise

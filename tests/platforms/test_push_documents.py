@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from hashlib import sha256
+from hmac import new as new_hmac
 from typing import Any
 
 import msgspec
@@ -373,6 +376,29 @@ def test_the_reference_example_of_standard_webhooks_is_taken_for_five_minutes_an
     ):
         with pytest.raises(Forged):
             own.authenticate(WebhookRequest(headers={**headers, **wrong}, body=body), secrets, now)
+
+
+def test_svixs_names_are_taken_and_a_signature_without_an_id_is_no_standard_webhook() -> None:
+    secret, body, stamp = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"test": 2432232314}', 1614265330
+    signature = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    own, then = adapter(), datetime.fromtimestamp(stamp, UTC)
+    parts = {"id": "msg_p5jXN8AQM9LWM0D4loKWxJek", "timestamp": str(stamp), "signature": signature}
+    digests = set()
+    for family in ("webhook", "svix"):
+        headers = {f"{family}-{name}": value for name, value in parts.items()}
+        digests.add(own.authenticate(WebhookRequest(headers=headers, body=body), [secret], then))
+        for name in parts:
+            without = {key: value for key, value in headers.items() if key != f"{family}-{name}"}
+            with pytest.raises(Forged):
+                own.authenticate(WebhookRequest(headers=without, body=body), [secret], then)
+    assert len(digests) == 1
+    nameless = new_hmac(b64decode(secret[6:]), b".%d." % stamp + body, sha256).digest()
+    headers = {"webhook-timestamp": str(stamp), "webhook-signature": f"v1,{b64encode(nameless).decode()}"}
+    with pytest.raises(Forged, match="no webhook-id"):
+        own.authenticate(WebhookRequest(headers=headers, body=body), [secret], then)
+    mixed = {"svix-id": parts["id"], "svix-timestamp": str(stamp), "webhook-signature": signature}
+    with pytest.raises(Forged):
+        own.authenticate(WebhookRequest(headers=mixed, body=body), [secret], then)
 
 
 @pytest.mark.parametrize("far", [Decimal("1e900000000"), Decimal("-1e900000000"), Decimal("1e18")])
