@@ -42,6 +42,7 @@ def listed(client: Client, time: str) -> keyset.List:
         time=time,
         resolution=timedelta(milliseconds=1),
         overlap=OVERLAP,
+        needs="this adapter is for Medusa 2",
         locate=locate,
         one=client.order,
     )

@@ -1,8 +1,8 @@
 """WooCommerce, REST API v3 (https://woocommerce.github.io/woocommerce-rest-api-docs/), 5.8 or newer.
 
 Quirks, each explained where it is met: signing over plain http (``oauth1``), dirty answers (``client``),
-paging that shifts (``paging``), bounds in the hours when clocks change (``site_clock``), trash as a list of
-its own (here), webhooks that are no more than hints (``webhooks``).
+lists that cannot be sorted by time and statuses that they leave out (``orders``), bounds in the hour when
+clocks skip one (``site_clock``), webhooks that are no more than hints (``webhooks``).
 
 How verified: against recordings and documents of a real WooCommerce 10.5.0 (WordPress 6.9.1, HPOS) of
 November 2026, and a stand-in that keeps its rules. Legacy order storage is verified by documentation only.
@@ -14,15 +14,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from adapters.woocommerce import configuration, diagnosis, paging, subscriptions, webhooks
+from adapters.woocommerce import configuration, diagnosis, orders, subscriptions, webhooks
 from adapters.woocommerce.client import Client
-from adapters.woocommerce.documents import document
-from adapters.woocommerce.listing import Listing
+from adapters.woocommerce.orders import document
 from adapters.woocommerce.parsing import parse
-from adapters.woocommerce.site_clock import SiteClock
-from connector.model.errors import AuthError
+from adapters.woocommerce.site import LOOK_BACK, Site
 from connector.model.order import Document, Order
 from connector.runtime.http import Http
+from connector.sdk import keyset
 from connector.sdk.contract import (
     Adapter,
     History,
@@ -37,8 +36,6 @@ from connector.sdk.contract import (
     from_elsewhere,
 )
 
-_LISTS = {"orders": "any", "trash": "trash"}  # status=any leaves the trash out, and any,trash is any
-
 
 class WooCommerce(Adapter[configuration.Credentials, configuration.Options], Subscribes):
     """One WooCommerce shop."""
@@ -52,7 +49,7 @@ class WooCommerce(Adapter[configuration.Credentials, configuration.Options], Sub
         history=True,
         verified="recordings and documents of a real WooCommerce 10.5.0, November 2026",
     )
-    feeds = tuple(_LISTS)
+    feeds = ("orders", "trash")
     topics = subscriptions.TOPICS
 
     def __init__(
@@ -74,26 +71,34 @@ class WooCommerce(Adapter[configuration.Credentials, configuration.Options], Sub
             secret=credentials.consumer_secret.get_secret_value(),
             oauth=oauth,
         )
-        self._listing = Listing(self._client.get, options.page_size)
-        self._clock: SiteClock | None = None
+        self._site = Site(self._client)
+        self._one = orders.one(self._client)
+        size = keyset.PageSize(options.page_size)
+        self._changes, self._trash, self._history = (
+            keyset.Reader(orders.listed(self._client, self._site, kind), size)
+            for kind in ("modified", "trash", "created")
+        )
 
     async def check(self) -> ShopReport:
         """See ``diagnosis``. The shop's clock is shown, not judged: the present is the engine's to know."""
-        return await diagnosis.diagnose(self._client, self._listing)
+        return await diagnosis.diagnose(self._client, self._history.listing)
 
     async def changed(self, read: Poll | History) -> Page:
-        """One request to the list of orders."""
-        clock = await self._site_clock()
+        """One page of the list of orders."""
+        await self._site.refresh()
         if isinstance(read, History):
-            return await paging.history(read, self._listing, clock)
-        return await paging.poll(read, _LISTS[read.feed], self._listing, clock)
+            return await self._history.history(read)
+        if read.feed == "trash":
+            return await self._trash.poll(read)
+        if not (self._site.grown and self._changes.begins(read)):
+            return await self._changes.poll(read)
+        page = await self._changes.poll(read, LOOK_BACK)
+        self._site.grown = False
+        return page
 
     async def fetch(self, ref: str) -> Document | None:
         """One order, also from the trash, and also in a status whose plugin is gone."""
-        if not ref.isdecimal():
-            return None
-        answer = await self._client.get_or_none(f"orders/{ref}")
-        return None if answer is None else document(answer.value)
+        return await self._one(ref)
 
     def document(self, body: dict[str, Any], arrived_at: datetime) -> Document:
         """As a list gives it; its change time is its own."""
@@ -118,18 +123,3 @@ class WooCommerce(Adapter[configuration.Credentials, configuration.Options], Sub
     async def unsubscribe(self, id: str) -> None:
         """The same."""
         await subscriptions.delete(self._client, id)
-
-    async def _site_clock(self) -> SiteClock:
-        """Asked for once. A clock of which the site tells nothing counts as one that never jumps."""
-        if self._clock is None:
-            try:
-                answer = await self._client.index("timezone_string,gmt_offset")
-            except AuthError:  # a plugin closes the index to the public; WooCommerce's part is open to us
-                index: dict[str, Any] = {}
-            else:
-                index = answer.value if isinstance(answer.value, dict) else {}
-            try:
-                self._clock = SiteClock.of(index)
-            except ValueError:
-                self._clock = SiteClock()
-        return self._clock

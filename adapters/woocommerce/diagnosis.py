@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from adapters.woocommerce.client import Answer, Client
-from adapters.woocommerce.listing import Listing
+from adapters.woocommerce.client import Client
+from adapters.woocommerce.site import slugs_of
 from adapters.woocommerce.site_clock import SiteClock
 from adapters.woocommerce.statuses import FINANCIAL
 from connector.model.errors import AuthError, Unavailable
+from connector.sdk import keyset
+from connector.sdk.client import Answer
 from connector.sdk.contract import Finding, ShopReport
 from connector.sdk.findings import identity_of, own_statuses
 
 _MAY_BE_LATE = "orders changed in one hour of spring can be missed until reconcile finds them"
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _OLDEST = (5, 8)  # the first with modified_after and dates_are_gmt
 
 
-async def diagnose(client: Client, listing: Listing) -> ShopReport:
+async def diagnose(client: Client, listing: keyset.Listing) -> ShopReport:
     """Raises AuthError and Unavailable when orders cannot be read; all else is a finding."""
     site = await _site(client)
     if site is None:
         return ShopReport(findings=[_PLAIN_PERMALINKS], identity=await _plain_identity(client))
-    await listing.page({"status": "any", "orderby": "modified", "order": "desc"}, 1, 1)
+    await listing.list.fetch(keyset.Ask(low=_LONG_AGO, high=None, start=0, size=1))
     findings = [Finding(level="ok", subject="orders", message="can be read with this key")]
     findings += _about_clock(site)
     status = await _optional(client, "system_status", {"_fields": "settings,environment"})
@@ -45,19 +49,29 @@ _PLAIN_PERMALINKS = Finding(
 
 
 async def _site(client: Client) -> Answer | None:
-    """The site's index; None without permalinks; any other answer where it is closed to the public."""
+    """The site's index; None without permalinks; any other answer where it is closed to the public.
+
+    Without permalinks the web server says that there is no such address, again and again, while the other
+    address works. Whatever else is wrong with the index passes.
+    """
     try:
         return await client.index("home,url,timezone_string,gmt_offset")
     except AuthError:
         return await client.get("orders", {"per_page": "1", "_fields": "id"})
     except Unavailable:
-        try:
-            await client.plain_index()
-        except (AuthError, Unavailable):
-            pass
-        else:
-            return None
-        raise
+        if not await _is_plain(client):
+            raise
+        return None
+
+
+async def _is_plain(client: Client) -> bool:
+    try:
+        if await client.has_index():
+            return False
+        await client.plain_index()
+        return not await client.has_index()
+    except (AuthError, Unavailable):
+        return False
 
 
 async def _plain_identity(client: Client) -> str:
@@ -126,8 +140,7 @@ def _about_system(status: Answer | None) -> Sequence[Finding]:
 
 
 def _about_statuses(answer: Answer | None) -> Sequence[Finding]:
-    rows = answer.value if answer is not None and isinstance(answer.value, list) else []
-    slugs = [str(row.get("slug")) for row in rows if isinstance(row, dict) and row.get("slug")]
+    slugs = slugs_of(answer.value) if answer is not None else []
     return own_statuses(slugs, FINANCIAL, "financial_status", "fulfillment_status", "placed")
 
 

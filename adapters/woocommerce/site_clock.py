@@ -1,11 +1,8 @@
-"""The two hours a year in which WooCommerce's order lists cannot be trusted to the second.
+"""The hour a year in which bounds of WooCommerce's order lists cannot be trusted to the second.
 
-*Spring.* A naive UTC bound sent with ``dates_are_gmt=true`` is built as a local time first. If it falls into
-the hour that the site's own clock skips, it is moved on by an hour: New York reads ``2026-03-08T02:10:00``
-as 03:10, and orders in between would be missed.
-
-*Autumn.* Legacy storage sorts by local time (``post_modified``, ``post_date``), which runs twice through one
-hour, so in those two hours of UTC the order of rows is not the order of their UTC times.
+A naive UTC bound sent with ``dates_are_gmt=true`` is built as a local time first. If it falls into the hour
+that the site's own clock skips in spring, it is moved on by an hour: New York reads ``2026-03-08T02:10:00``
+as 03:10, and orders in between would be missed (read in the source of 10.5.0, tried with PHP).
 
 Such a stretch is read in one piece: no bound is ever put inside it.
 """
@@ -13,22 +10,12 @@ Such a stretch is read in one piece: no bound is ever put inside it.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 SECOND = timedelta(seconds=1)
 _WIDEST = 2 * 24 * 3600  # seconds; the longest jump ever made was a day (Samoa, 2011)
-
-
-class Span(msgspec.Struct, frozen=True):
-    """Whole seconds from ``start`` (inclusive) to ``end`` (exclusive), aware UTC."""
-
-    start: datetime
-    end: datetime
 
 
 class SiteClock:
@@ -51,13 +38,21 @@ class SiteClock:
         except (KeyError, OSError) as error:
             raise ValueError(name) from error
 
-    def span(self, second: datetime) -> Span:
-        """The shortest span around ``second`` both ends of which can be sent as bounds: mostly one second."""
-        if self._zone is not None:
-            for odd in (self._beside_skipped, self._repeated):
-                if odd(second):
-                    return _run(odd, second)
-        return Span(second, second + SECOND)
+    def stretch(self, second: datetime) -> tuple[datetime, datetime]:
+        """The shortest stretch around ``second`` both ends of which can be sent as bounds: mostly one second.
+
+        From the first (inclusive) to the second (exclusive), whole seconds, aware UTC.
+        """
+        if self._zone is None or not self._beside_skipped(second):
+            return second, second + SECOND
+
+        def length(step: timedelta) -> int:
+            """Of the unbroken run of such seconds."""
+            return bisect_left(
+                range(_WIDEST), True, key=lambda n: not self._beside_skipped(second + n * step)
+            )
+
+        return second - (length(-SECOND) - 1) * SECOND, second + length(SECOND) * SECOND
 
     def _beside_skipped(self, moment: datetime) -> bool:
         """With a second on either side: the bound of one second is written as its neighbour."""
@@ -67,17 +62,3 @@ class SiteClock:
         """Whether the digits of this UTC time, read as local time, name a time that never was."""
         local = moment.replace(tzinfo=self._zone)
         return local.astimezone(UTC).astimezone(self._zone).replace(tzinfo=None) != local.replace(tzinfo=None)
-
-    def _repeated(self, moment: datetime) -> bool:
-        """Whether the site's clock shows the local time of this moment twice."""
-        local = moment.astimezone(self._zone)
-        return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
-
-
-def _run(odd: Callable[[datetime], bool], second: datetime) -> Span:
-    """The unbroken run of odd seconds around ``second``."""
-
-    def length(step: timedelta) -> int:
-        return bisect_left(range(_WIDEST), True, key=lambda n: not odd(second + n * step))
-
-    return Span(second - (length(SECOND * -1) - 1) * SECOND, second + length(SECOND) * SECOND)

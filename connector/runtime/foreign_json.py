@@ -18,6 +18,7 @@ LARGE = 256 * 1024  # bytes; reading so much takes some milliseconds
 _DEEPEST = 4  # levels that are taken apart: a page, its list, an order, its lists
 _STARTS = 4  # lines tried from the top, and as many from the bottom
 _LINE_START = re.compile(rb"^[\[{]", re.MULTILINE)
+_BLANK = b"\xef\xbb\xbf \t\r\n"  # a byte order mark is none either
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
 
 
@@ -52,35 +53,47 @@ def amid_text(body: bytes, *, after: bool = False) -> Any:
     A warning can hold brackets itself, so besides the first bracket some lines that begin with one are
     tried: the first and the last few, for what comes between is a warning's too. Raises NotJSON.
     """
-    if len(body) > LARGE:
-        return _exactly_amid_text(body, after)  # where it fails a smaller page is asked for
-    try:
-        return _exactly_amid_text(body, False)
-    except NotJSON:
-        starts = (0, *_starts(body))
-    last = 1 + max(body.rfind(b"]"), body.rfind(b"}"))
-    for end in (len(body), last) if after else (len(body),):
-        for start in starts:
-            try:
-                return decode(body[start:end], mend_bytes=True)
-            except NotJSON:
-                continue
-    return _exactly_amid_text(body, after)
+    found = _exact(body, after)
+    if found is not None and (found.own_line or not after):
+        return found.value
+    if len(body) <= LARGE:  # where a large one cannot be read, a smaller page is asked for
+        last = 1 + max(body.rfind(b"]"), body.rfind(b"}"))
+        for end in (len(body), last) if after else (len(body),):
+            for start in (0, *_starts(body)):
+                try:
+                    return decode(body[start:end], mend_bytes=True)
+                except NotJSON:
+                    continue
+    if found is None:
+        raise NotJSON("there is no complete JSON in it")
+    return found.value
 
 
-def _exactly_amid_text(body: bytes, after: bool) -> Any:
-    try:
-        return exact_json.decode(body)
-    except NotJSON as error:
-        if after and (whole := _cut(body, 0, error)) is not None:
-            return whole
-    for start in _starts(body):
+class _Found(msgspec.Struct, frozen=True):
+    own_line: bool
+    length: int
+    value: Any
+
+
+def _exact(body: bytes, after: bool) -> _Found | None:
+    """The first complete JSON to the end of the body; with ``after`` that which has a line of its own and is
+    the longest, for the text itself holds brackets too (``items[0]``).
+    """
+    best: _Found | None = None
+    for start in (0, *_starts(body)):
+        own_line = not body[:start].strip(_BLANK) or body[start - 1 : start] == b"\n"
         try:
-            return exact_json.decode(body[start:])
+            found = _Found(own_line, len(body) - start, exact_json.decode(body[start:]))
         except NotJSON as error:
-            if after and (whole := _cut(body, start, error)) is not None:
-                return whole
-    raise NotJSON("there is no complete JSON in it")
+            end = _TRAILING.search(str(error)) if after else None
+            if end is None or (cut := _cut(body, start, int(end[1]) - 1)) is None:
+                continue
+            found = _Found(own_line, int(end[1]), cut)
+        if not after or not start:
+            return found
+        if best is None or (found.own_line, found.length) > (best.own_line, best.length):
+            best = found
+    return best
 
 
 def in_parts(body: bytes) -> Any:
@@ -108,13 +121,10 @@ def _parts(raw: msgspec.Raw, depth: int) -> Any:
     return exact_json.decode(bytes(text))
 
 
-def _cut(body: bytes, start: int, error: NotJSON) -> Any:
-    """The complete JSON at ``start`` that only text follows; None when there is none."""
-    found = _TRAILING.search(str(error))
-    if found is None:
-        return None
+def _cut(body: bytes, start: int, length: int) -> Any:
+    """The complete JSON of that length, an object or a list; None when it is none."""
     try:
-        value = exact_json.decode(body[start : start + int(found[1]) - 1])
+        value = exact_json.decode(body[start : start + length])
     except NotJSON:
         return None
     return value if isinstance(value, dict | list) else None

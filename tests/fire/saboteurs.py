@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, delete
 
-from adapters.woocommerce import paging
+from adapters.woocommerce import orders
 from connector.delivery import answers, dispatcher
 from connector.delivery.answers import Outcome
 from connector.ingest import poll
@@ -48,7 +48,7 @@ def cursor_before_commit() -> None:
 
 def greater_for_at_least() -> None:
     """A page begins after the last second of the one before, not with it."""
-    vars(paging)["SECOND"] = timedelta(0)
+    vars(orders)["SECOND"] = timedelta(0)
 
 
 def flag_lost_on_retry() -> None:

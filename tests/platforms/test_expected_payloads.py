@@ -23,7 +23,7 @@ import yaml
 
 from adapters.oscar import paging as oscar
 from adapters.shopify import documents as shopify
-from adapters.woocommerce import documents as woocommerce
+from adapters.woocommerce import orders as woocommerce
 from connector.mapping.mapper import Mapped, Mapper, Skipped
 from connector.mapping.order_ids import Numbering, Strategy
 from connector.mapping.settings import MappingSettings

@@ -21,12 +21,12 @@ import vcr
 from hypothesis import example, given
 from hypothesis import strategies as st
 from oauthlib.oauth1.rfc5849 import signature as oauthlib
-from vcr.request import Request
 
 from adapters.woocommerce import WooCommerce, webhooks
 from adapters.woocommerce.client import Client, decoded
 from adapters.woocommerce.configuration import Options
 from adapters.woocommerce.oauth1 import signature
+from adapters.woocommerce.orders import document
 from connector.model.errors import AuthError, ConnectorError, Forged, Unavailable
 from connector.runtime.http import Http, Reply
 from connector.sdk.contract import Notice, Poll, ShopReport, WebhookRequest
@@ -91,11 +91,11 @@ def test_a_request_is_signed_as_oauthlib_signs_it(
 
 
 async def test_plain_http_is_signed_and_every_try_anew(shop: Shop, url: str, http: Http) -> None:
-    shop.fail("500", path="/orders")
+    shop.fail("500", path="/orders$")
     page = await adapter(url, http).changed(POLL)
     assert len(page.documents) == 5
     signed = [query for _, path, query in shop.requests if path.endswith("/orders")]
-    assert len({query["oauth_nonce"] for query in signed}) == len(signed) == 2
+    assert len({query["oauth_nonce"] for query in signed}) == len(signed) == 3
 
 
 async def test_no_secret_travels_over_plain_http(shop: Shop, url: str, http: Http) -> None:
@@ -170,8 +170,9 @@ async def test_a_recorded_error_is_told_in_its_own_words(
 
 async def test_a_php_warning_before_the_json_is_stepped_over(http: Http) -> None:
     async with recorded_answer("errors", "200_php_warning_before_json") as url:
-        page = await adapter(url, http, authentication="basic", page_size=100).changed(POLL)
-    assert [document.ref for document in page.documents] == ["676"]
+        client = Client(http, url, key="ck_test", secret="cs_test", oauth=False)
+        answer = await client.get("orders")
+    assert [row["id"] for row in answer.value] == [676]
 
 
 @pytest.mark.parametrize(
@@ -205,8 +206,53 @@ def test_what_is_not_whole_is_never_taken_for_an_empty_list(body: bytes) -> None
         decoded(Reply(200, httpx.Headers(), body, "https://shop.example.com"))
 
 
+AS_LIST = {"content-type": "application/json; charset=UTF-8", "x-wp-total": "1"}
+WARNED = b"<br />\n<b>Warning</b>: items[0] and {} in y.php\n"
+
+
+@pytest.mark.parametrize("before", [b"", WARNED, b"\xef\xbb\xbf"])
+@pytest.mark.parametrize(
+    "after", [b"\n<!-- cached [1] -->", b"\n<br />\n<b>Notice</b>: {0} in x.php", b"}", b"\n[]\n{}"]
+)
+@pytest.mark.parametrize("size", [0, 300_000])
+def test_text_around_json_is_shaken_off_where_the_answer_says_that_it_is_json(
+    before: bytes, after: bytes, size: int
+) -> None:
+    rows = b'[{"id":1,"note":"%s"}]' % (b"x" * size)
+    (row,) = decoded(Reply(200, httpx.Headers(AS_LIST), before + rows + after, "https://shop.example.com"))
+    assert row["id"] == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"content-type": "text/html", "x-wp-total": "1"}, b'[{"id":1}]<!-- cached -->'),
+        (
+            {"content-type": "application/json"},
+            b'[{"id":1}]<!-- cached -->',
+        ),  # how many there are is not said
+        (AS_LIST, b'[{"id":1},{"id":2'),
+        (AS_LIST, b'[{"id":1,"refunds":[]},{"id":2<!-- cached -->'),
+        (AS_LIST, b"<html>nothing here</html>"),
+    ],
+)
+def test_half_an_answer_is_none_though_it_says_that_it_is_json(headers: Any, body: bytes) -> None:
+    with pytest.raises(Unavailable):
+        decoded(Reply(200, httpx.Headers(headers), body, "https://shop.example.com"))
+
+
+@pytest.mark.parametrize("fault", ["500", "500-html", "504", "503", "html", "truncated", "429"])
+async def test_check_calls_no_passing_fault_of_the_index_plain_permalinks(
+    shop: Shop, url: str, http: Http, fault: str
+) -> None:
+    shop.fail(fault, path="/wp-json/$")
+    error = await refused(adapter(url, http).check())
+    assert isinstance(error, Unavailable)
+    assert "permalinks" not in str(error)
+
+
 async def test_a_redirect_is_named_and_not_followed(shop: Shop, url: str, http: Http) -> None:
-    shop.fail("redirect", path="/orders")
+    shop.fail("redirect", path="/orders$")
     error = await refused(adapter(url, http).changed(POLL))
     assert isinstance(error, Unavailable)
     assert "https://www.shop.example.com/wp-json/" in str(error)
@@ -214,7 +260,7 @@ async def test_a_redirect_is_named_and_not_followed(shop: Shop, url: str, http: 
 
 
 async def test_a_firewall_s_page_is_told_from_woocommerce_s_answer(shop: Shop, url: str, http: Http) -> None:
-    shop.fail("403", path="/orders")
+    shop.fail("403", path="/orders$")
     error = await refused(adapter(url, http).changed(POLL))
     assert isinstance(error, AuthError)
     assert "Access denied; this is not WooCommerce's answer" in str(error)
@@ -237,40 +283,27 @@ async def test_an_order_is_gone_only_when_woocommerce_says_so(shop: Shop, url: s
 # Recordings
 
 
-async def test_a_recorded_poll_order_and_refusal_are_read_as_they_were() -> None:
+async def test_recorded_lists_order_and_refusal_are_read_as_they_were() -> None:
     player = vcr.VCR(
         record_mode=vcr.mode.NONE, match_on=["method", "scheme", "host", "port", "path", "query"]
     )
+    asked = {"status": "any", "orderby": "modified", "order": "asc", "dates_are_gmt": "true"}
+    asked |= {"modified_after": "2026-11-20T00:00:00", "per_page": "4"}
     async with Http(transport=httpx.AsyncHTTPTransport()) as http:
-        with player.use_cassette(str(CASSETTES / "orders_list_fetch_401_httpx.yaml")) as cassette:
-            cassette.append(*recorded_index())
-            cassette.dirty = False  # nothing is to be written back
+        with player.use_cassette(str(CASSETTES / "orders_list_fetch_401_httpx.yaml")):
             reader = adapter("https://shop.example.com", http, page_size=4)
-            # Less the overlap and a second, this is the bound that was recorded.
-            since = datetime(2026, 11, 20, 0, 2, 1, tzinfo=UTC)
-            page = await reader.changed(Poll(feed="orders", since=since))
+            client = Client(http, "https://shop.example.com", key="ck", secret="cs", oauth=False)
+            pages = [await client.get("orders", {**asked, "page": page}) for page in ("1", "2", "3")]
             order = await reader.fetch("249")
-            client = Client(http, "https://shop.example.com", key="ck", secret="cs_wrong", oauth=False)
             error = await refused(client.get("orders", {"per_page": "1"}))
-    assert [document.ref for document in page.documents] == ["221", "224", "225", "226"]
-    assert page.more
-    assert page.position == datetime(2026, 11, 23, 7, 54, 38, tzinfo=UTC)
+    first = [document(row) for row in pages[0].value]
+    assert [one.ref for one in first] == ["221", "224", "225", "226"]
+    assert first[-1].changed_at == datetime(2026, 11, 23, 7, 54, 38, tzinfo=UTC)
+    assert all(page.number("x-wp-total") for page in pages)
     assert order is not None
     assert reader.parse(order).ref == "249"
     assert isinstance(error, AuthError)
     assert "Consumer secret is invalid" in str(error)
-
-
-def recorded_index() -> tuple[Request, dict[str, Any]]:
-    """The site's index, recorded as a sample."""
-    uri = "https://shop.example.com/wp-json/?_fields=timezone_string%2Cgmt_offset"
-    body = (SAMPLES / "related" / "wp_json_index_fields.body.json").read_bytes()
-    response = {
-        "status": {"code": 200, "message": "OK"},
-        "headers": {"content-type": ["application/json; charset=UTF-8"]},
-        "body": {"string": body},
-    }
-    return Request("GET", uri, "", {}), response
 
 
 # Webhooks

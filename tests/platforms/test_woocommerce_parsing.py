@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.woocommerce.configuration import Options
-from adapters.woocommerce.documents import document
+from adapters.woocommerce.orders import document
 from adapters.woocommerce.parsing import parse
 from connector.model.errors import BadOrder, Unavailable
 from connector.model.order import Consent, Discount, FinancialStatus, FulfillmentStatus, Order, Phone, TaxLine

@@ -42,6 +42,10 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The same gap, while it is tried once more."""
         return msgspec.structs.replace(self, tried=now, tries=self.tries + 1)
 
+    def same(self, other: Gap) -> bool:
+        """Whether both are certainly the same order."""
+        return bool(self.ref) and self.ref == other.ref
+
     def spans(self, other: Gap) -> bool:
         """Whether both are of one window, so that one reading tries both again."""
         return not self.ref and not other.ref and (self.low, self.high) == (other.low, other.high)

@@ -42,16 +42,18 @@ class List(msgspec.Struct, frozen=True, kw_only=True):
 
     ``time`` is the field of a row by which the list is bounded, in ``zone`` where it is written without one.
     ``resolution`` is the smallest step of that time. ``overlap``: rows become visible later than they are
-    dated, by no more than this. ``fetch`` raises AuthError and Unavailable. ``order`` makes of a ref what ids
-    are compared by. ``stretch``: the shortest stretch around an instant both ends of which can be sent as
-    bounds, where that is not ``resolution``. ``locate`` tells the ref of the one row that an Ask is about,
-    where the shop can show as much of a row that it cannot show whole; ``one`` fetches the order of a ref.
+    dated, by no more than this. ``fetch`` raises AuthError and Unavailable. ``needs`` says what a shop that
+    ignores bounds may lack. ``order`` makes of a ref what ids are compared by. ``stretch``: the shortest
+    stretch around an instant both ends of which can be sent as bounds, where that is not ``resolution``.
+    ``locate`` tells the ref of the one row that an Ask is about, where the shop can show as much of a row
+    that it cannot show whole; ``one`` fetches the order of a ref.
     """
 
     fetch: Callable[[Ask], Awaitable[Rows]]
     time: str
     resolution: timedelta
     overlap: timedelta
+    needs: str = ""
     zone: tzinfo | None = None
     order: Callable[[str], Any] = lambda ref: by_id(ref)
     stretch: Callable[[datetime], tuple[datetime, datetime]] | None = None
@@ -128,7 +130,7 @@ class Listing:
         if strange * 2 > len(times):
             raise Unavailable(
                 f"the shop ignores the bounds of {self.list.time} in its list of orders: it answered with "
-                "orders outside of them"
+                f"orders outside of them{'; ' if self.list.needs else ''}{self.list.needs}"
             )
         once = {document.ref: document for document in rows.documents}
         count = rows.count if rows.count is None or rows.count >= len(once) else None

@@ -61,9 +61,14 @@ class Reader:
     """One list of one shop. ``size`` is shared by the lists of the shop."""
 
     def __init__(self, listed: List, size: PageSize) -> None:
+        self.listing = Listing(listed, size)
         self._list = listed
         self._size = size
-        self._listing = Listing(listed, size)
+
+    def begins(self, read: Poll) -> bool:
+        """Whether this poll begins a round."""
+        cursor = _cursor(read.cursor)
+        return cursor is None or (cursor.began is None and cursor.window is None and not cursor.trying)
 
     async def poll(self, read: Poll, overlap: timedelta | None = None) -> Page:
         """The next page of changes. ``overlap`` is another than the list's own, for this round.
@@ -80,7 +85,7 @@ class Reader:
             return await self._window(cursor, window, None)
         overlap = max(overlap or self._list.overlap, self._list.overlap)
         low = self._list.floor(cursor.at if cursor.began else cursor.at - overlap)
-        rows, whole = await first(self._listing, low, None)
+        rows, whole = await first(self.listing, low, None)
         began = cursor.began or rows.date or _NO_DATE
         seen = [time for one in rows.documents if (time := self._list.time_of(one))]
         newest = max([cursor.newest or cursor.at, cursor.at, *seen])
@@ -113,9 +118,9 @@ class Reader:
     async def _window(self, cursor: Cursor, window: Window, read: History | None) -> Page:
         """The next step of a window: count it, or read a page of it."""
         if window.left is not None:
-            part = await step(self._listing, window)
+            part = await step(self.listing, window)
             return self._after(cursor, part, read)
-        rows, whole = await first(self._listing, window.low, window.high)
+        rows, whole = await first(self.listing, window.low, window.high)
         if read is not None and cursor.total is None:
             cursor = msgspec.structs.replace(cursor, total=rows.count)
         if rows.count is None:
@@ -161,7 +166,8 @@ class Reader:
         window = part.window
         if part.gap is not None:
             tries = cursor.trying[0].tries if window.retry and cursor.trying else 1
-            found = (*cursor.gaps, msgspec.structs.replace(part.gap, tries=tries))
+            others = [gap for gap in cursor.gaps if not gap.same(part.gap)]
+            found = (*others, msgspec.structs.replace(part.gap, tries=tries))
             must_be_few(found)
             cursor = msgspec.structs.replace(cursor, gaps=found)
         if cursor.newest is not None:

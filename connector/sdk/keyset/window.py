@@ -21,7 +21,7 @@ import msgspec
 from connector.model.errors import Unavailable
 from connector.model.order import Document
 from connector.sdk.keyset.gaps import Gap, reason_of
-from connector.sdk.keyset.listing import Ask, Bad, Listing, Rows, must_be_sorted
+from connector.sdk.keyset.listing import Ask, Bad, Listing, Rows, by_id, must_be_sorted
 
 _RESTARTS = 3
 _MOST_STALE = 5
@@ -114,7 +114,8 @@ async def first(listing: Listing, low: datetime, high: datetime | None) -> tuple
         more = await listing.rows(Ask(low=low, high=high, start=came, size=came))
     except Bad:
         return msgspec.structs.replace(rows, count=None), False
-    if not more.documents:
+    known = {one.ref for one in rows.documents}
+    if not more.documents or (came < size and all(one.ref in known for one in more.documents)):
         return rows, True
     if came < size:
         listing.size.capped(came)
@@ -216,6 +217,13 @@ def _uncounted(window: Window, rows: Rows, count: int) -> Gap:
     )
 
 
+def _between(after: str, before: str) -> str:
+    """The only id that can be between two; empty where there are several, or none that is known."""
+    if not (by_id(after)[0] == by_id(before)[0] == 0):
+        return ""
+    return str(int(after) + 1) if int(before) - int(after) == 2 else ""
+
+
 async def _stepped_over(listing: Listing, window: Window, position: int, bad: Bad) -> Part:
     ask = Ask(low=window.low, high=window.high, start=position, size=1)
     ref = ""
@@ -232,6 +240,8 @@ async def _stepped_over(listing: Listing, window: Window, position: int, bad: Ba
             after, date = "".join(one.ref for one in rows.documents[:1]), rows.date
         except Bad:
             after = ""
+    if after and before and not ref and _between(after, before):
+        ref, after, before = _between(after, before), "", ""
     gap = Gap(
         reason=reason_of(bad.error),
         low=window.low,

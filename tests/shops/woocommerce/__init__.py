@@ -21,11 +21,15 @@ saved and the ``Date`` header. OAuth timestamps are always judged by real time.
 
 **Orders.** ``add``, ``seed``, ``edit``, ``refund``, ``trash``, ``untrash``, ``delete`` (for good), ``order``.
 ``commit_after=SECONDS`` keeps a write invisible until the shop's clock has passed, or ``commit()``.
-``storage="legacy"`` sorts by local time and moves ``date_modified`` only on a change of status or a refund.
+``storage="legacy"`` sorts by local time as it was stored and moves ``date_modified`` only on a change of
+status or a refund; ``move_zone(name)`` gives the site another time zone. ``shop.version`` before 10.4 sorts
+rows of one second anyhow; from 11.0 on ``status=any`` holds no checkout-draft. ``hide_status(slug)`` keeps a
+status out of it, ``break_order(id)`` makes PHP fail at an order.
 
 **Faults.** ``fail(kind, times=1, path="")`` for the next requests (``times=None``: from now on; ``path``:
 a regular expression that the path must match), ``calm()`` ends them all. Kinds: see ``faults.KINDS``.
-``shop.latency`` is seconds per request, ``shop.heaviest`` the largest ``per_page`` that does not time out.
+``fail_share(0.05)`` lets that part of all requests fail. ``shop.latency`` is seconds per request,
+``shop.heaviest`` the largest ``per_page`` that does not time out.
 
 **Looking in.** ``shop.requests`` holds (method, path, parameters) of the latest requests;
 ``shop.before_request`` is called ahead of each, to change the shop between two pages.

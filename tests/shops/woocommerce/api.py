@@ -25,6 +25,10 @@ WARNING = (
     b'<br />\n<b>Warning</b>:  Undefined array key "items[0]" in '
     b"<b>/var/www/html/wp-content/plugins/x.php</b> on line <b>3</b><br />\n"
 )
+COMMENT = (
+    b"\n<!-- Performance optimized by X. cached: [{}] -->\n<br />\n<b>Notice</b>:  Undefined [offset] {0} in "
+    b"<b>/var/www/html/wp-content/plugins/y.php</b> on line <b>7</b>\n"
+)
 _PAGES = {
     "500-html": (500, "<title>WordPress &rsaquo; Error</title><p>There has been a critical error.</p>"),
     "504": (504, "<html><head><title>504 Gateway Time-out</title></head><body>nginx</body></html>"),
@@ -77,6 +81,8 @@ class _Faulty:
         if shop.latency:
             await asyncio.sleep(shop.latency)
         kind = shop.faults.next(path)
+        if kind is None and shop.share and shop.dice.random() < shop.share:
+            kind = "500"
         per_page = request.query_params.get("per_page", "")
         if kind is None and per_page.isdecimal() and shop.heaviest < int(per_page) <= 100:
             kind = "504"
@@ -85,7 +91,7 @@ class _Faulty:
                 pass
         elif kind == "reset":
             self._abort(scope)
-        elif kind in ("dirty", "truncated"):
+        elif kind in ("dirty", "truncated", "after", "around"):
             await self._app(scope, receive, _spoiled(send, kind))
         elif kind is not None:
             await _failure(shop, kind)(scope, receive, send)
@@ -123,7 +129,12 @@ def _spoiled(send: Send, kind: str) -> Send:
             start.update(message)
             return
         body = message["body"]
-        body = WARNING + body if kind == "dirty" else body[: len(body) * 2 // 3]
+        if kind == "truncated":
+            body = body[: len(body) * 2 // 3]
+        if kind in ("dirty", "around"):
+            body = WARNING + body
+        if kind in ("after", "around"):
+            body += COMMENT
         headers = [pair for pair in start["headers"] if pair[0] != b"content-length"]
         await send({**start, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
         await send({"type": "http.response.body", "body": body})
@@ -212,6 +223,7 @@ def _orders(shop: Shop, request: Request, _: Any) -> Response:
         rows = sorted(rows, key=lambda row: included.index(row.id))
         descending = False
     chosen = _slice(rows, page, per_page, descending)
+    _must_render(shop, chosen)
     total, pages = len(rows), -(-len(rows) // per_page)
     if page > 1 and not chosen and shop.storage == "hpos":
         total = pages = 0  # as seen on HPOS past the end
@@ -228,6 +240,12 @@ def _orders(shop: Shop, request: Request, _: Any) -> Response:
     if links:
         headers["link"] = ", ".join(links)
     return _raw(shop, text, headers=headers)
+
+
+def _must_render(shop: Shop, rows: Sequence[Row]) -> None:
+    if any(row.id in shop.broken for row in rows):
+        message = "<p>There has been a critical error on this website.</p>"
+        raise Refused(500, "internal_server_error", message)
 
 
 def _slice(rows: Sequence[Row], page: int, per_page: int, descending: bool) -> list[Row]:
@@ -250,6 +268,7 @@ def _statuses_asked(shop: Shop, query: Any) -> list[str]:
 def _order(shop: Shop, request: Request, changes: Any) -> Response:
     id = int(request.path_params["id"])
     row = shop.row(id)
+    _must_render(shop, [row])
     if request.method == "PUT":
         shop.edit(id, **changes)
         row = shop.row(id)

@@ -14,6 +14,8 @@ KINDS = {
     "html": "200 with an HTML page",
     "empty": "200 with nothing",
     "dirty": "200 with a PHP warning before the JSON",
+    "after": "200 with a cache's comment and a PHP notice after the JSON",
+    "around": "200 with text before and after the JSON",
     "truncated": "200 whose JSON is cut off, with a length that agrees",
     "reset": "the connection is reset",
     "hang": "no answer, ever",

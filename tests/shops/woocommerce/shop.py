@@ -34,7 +34,8 @@ REGISTERED = (
 CONTROLS = frozenset(
     {
         "add", "seed", "edit", "refund", "trash", "untrash", "delete", "order", "commit", "fail", "calm",
-        "set_clock", "advance_clock", "set_latency", "set_heaviest", "ids", "deliver",
+        "set_clock", "advance_clock", "set_latency", "set_heaviest", "ids", "deliver", "break_order",
+        "fail_share", "move_zone", "hide_status",
     }
 )  # fmt: skip
 
@@ -93,6 +94,10 @@ class Shop:
         self.secure = secure
         self.storage: Storage = storage
         self.registered = (*REGISTERED, *statuses)
+        self.hidden: set[str] = set()  # registered with exclude_from_search: in no list of "any"
+        self.broken: set[int] = set()  # orders at which PHP ends with a fault
+        self.share = 0.0  # of the requests that fail
+        self.dice = random.Random(1)
         self.keys: dict[str, Key] = {"ck_test": Key()}
         self.home: str | None = None  # None: the address by which the request came
         self.plain_permalinks = False
@@ -107,6 +112,7 @@ class Shop:
         self.nonces: set[tuple[str, str]] = set()
         self.lock = RLock()
         self._rows: dict[int, Row] = {}
+        self._places: dict[int, list[tuple[tuple[str, str], tuple[int, int]]]] = {}
         self._sorted: dict[tuple[str, str], list[tuple[int, int]]] = {}
         self._pending: list[tuple[float, int, dict[str, Any]]] = []
         self._uncommitted = count()
@@ -292,16 +298,24 @@ class Shop:
             entries = entries[low:high]
         plain = "any" in statuses or group == "trash"
         tests: list[Callable[[Row], bool]] = [] if plain else [lambda row: row.status in statuses]
+        hidden = self.hidden | ({"checkout-draft"} if self.newer_than(11, 0) else set())
+        if "any" in statuses and hidden:
+            tests.append(lambda row: row.status not in hidden)
         if created != (None, None) and (orderby != "date" or self.storage == "legacy"):
             tests.append(lambda row: _between(row.created, created))
         if modified != (None, None) and (orderby != "modified" or self.storage == "legacy"):
             tests.append(lambda row: _between(row.modified, modified))
         if wanted is not None:
             tests.append(wanted)
-        if not tests:
+        if not tests and (orderby == "id" or self.newer_than(10, 4)):
             return _Rows(self._rows, entries)
         rows = (self._rows[id] for _, id in entries)
-        return [row for row in rows if all(test(row) for test in tests)]
+        found = [row for row in rows if all(test(row) for test in tests)]
+        if orderby != "id" and not self.newer_than(10, 4):  # no second key: rows of one second come anyhow
+            keys = dict(zip((id for _, id in entries), (key for key, _ in entries), strict=True))
+            self.dice.shuffle(found)
+            found.sort(key=lambda row: keys[row.id])
+        return found
 
     # Webhooks
 
@@ -341,9 +355,34 @@ class Shop:
         """The next requests fail; see ``faults.KINDS``."""
         self.faults.add(kind, times, path)
 
+    def fail_share(self, share: float) -> None:
+        """That part of the requests meets a PHP fatal error, at random."""
+        self.share = share
+
+    def break_order(self, id: int, *, broken: bool = True) -> None:
+        """Whatever would show this order ends with a PHP fatal error: a filter of a plugin throws."""
+        with self.lock:
+            (self.broken.add if broken else self.broken.discard)(id)
+
+    def move_zone(self, zone: str) -> None:
+        """Another time zone of the site: what is stored keeps the local times that it was given."""
+        with self.lock:
+            self.zone = ZoneInfo(zone)
+
+    def hide_status(self, slug: str) -> None:
+        """A status that a plugin registered with exclude_from_search."""
+        with self.lock:
+            self.registered = tuple(dict.fromkeys([*self.registered, slug]))
+            self.hidden.add(slug)
+
+    def newer_than(self, *version: int) -> bool:
+        """Whether WooCommerce is at least of this version."""
+        return tuple(int(part) for part in self.version.split(".")[:2]) >= version
+
     def calm(self) -> None:
         """No more faults, no latency."""
         self.faults.clear()
+        self.share = 0.0
         with self.lock:
             self.latency = 0.0
             self.heaviest = 100
@@ -394,18 +433,19 @@ class Shop:
             text.encode(),
         )
         self._rows[id] = row
-        for place, entry in self._places(row):
+        self._places[id] = list(self._places_of(row))
+        for place, entry in self._places[id]:
             insort(self._sorted.setdefault(place, []), entry)
         if not any(waiting == id for _, waiting, _ in self._pending):
             self._changing.pop(id, None)
 
     def _unlist(self, id: int) -> None:
         if id in self._rows:
-            for place, entry in self._places(self._rows[id]):
+            for place, entry in self._places.pop(id):
                 entries = self._sorted[place]
                 del entries[bisect_left(entries, entry)]
 
-    def _places(self, row: Row) -> Iterator[tuple[tuple[str, str], tuple[int, int]]]:
+    def _places_of(self, row: Row) -> Iterator[tuple[tuple[str, str], tuple[int, int]]]:
         """Where a row is listed. Auto-drafts and statuses of a plugin that is gone are in no list."""
         group = "trash" if row.status == "trash" else "any" if row.status in self.registered else None
         if group is not None:

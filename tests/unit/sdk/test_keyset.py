@@ -306,9 +306,9 @@ async def test_one_order_that_cannot_be_shown_is_stepped_over_and_named(rows: in
             (gap,) = done.gaps
             assert "cannot be read" in gap
             assert "the shop answered 500" in gap
-            assert (f"order {bad}," in gap) == tells_ids
-            if not tells_ids and 1 < bad < rows:
-                assert f"comes after {bad - 1}" in gap or f"before {bad + 1}" in gap
+            told = f"order {bad}," in gap
+            assert told or not tells_ids
+            assert told or bad in (1, rows) or f"after {bad - 1}" in gap or f"before {bad + 1}" in gap
         assert found(read) == rows - 1
 
 
