@@ -14,6 +14,7 @@ from connector.mapping import lanes
 from connector.mapping.mapper import Mapped
 from connector.model.errors import BadOrder, UsageError
 from connector.model.order import Document
+from connector.model.states import OrderState
 from connector.runtime import exact_json
 from connector.state import audit, documents
 from connector.state.outbox import claims, payloads, queries
@@ -81,7 +82,7 @@ def explain(connection: Connection, shop: Shop, wanted: str, now: datetime) -> E
     ]
     state = "sending" if row.claimed_at is not None else row.state
     facts = {name: value for name in shown if (value := getattr(row, name)) not in ("", None)}
-    if row.state == "waiting":
+    if row.state == OrderState.WAITING:
         next_call = lanes.decide(shop.rules, claims.facts_of(row), now)
         facts |= {"lane": next_call.lane, "initial_sync": next_call.initial_sync, "why": next_call.reason}
     return Explanation(
@@ -102,9 +103,9 @@ def preview(connection: Connection, shop: Shop, document: Document, now: datetim
     memory = shop.memory(connection, [document.ref])
     version = judge(shop.bench, document, known, feed="preview", fetched_at=now, now=now, memory=memory)
     verdict = {
-        "waiting": f"would be sent in the {version.lane} lane: {version.why}",
-        "skipped": f"skipped by rule {version.rule}: {version.reason}",
-        "failed": f"cannot be sent: {version.reason}",
+        OrderState.WAITING: f"would be sent in the {version.lane} lane: {version.why}",
+        OrderState.SKIPPED: f"skipped by rule {version.rule}: {version.reason}",
+        OrderState.FAILED: f"cannot be sent: {version.reason}",
     }[version.state]
     if row is not None and version.hash is not None and version.hash == row.told_hash:
         verdict = "unchanged: Privy already knows this payload"

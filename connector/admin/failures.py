@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from connector.ingest.page import remap
 from connector.ingest.source import Shop
+from connector.model.states import EventKind, OrderState
 from connector.state import audit
 from connector.state.outbox import acceptance
 from connector.state.outbox.failed_orders import set_aside
@@ -77,10 +78,12 @@ def _retry(connection: Connection, shop: Shop, refs: Sequence[str], by: str) -> 
     rows = acceptance.known(connection, shop.name, failed)
     return Retried(
         asked=len(failed),
-        waiting=sum(row.state == "waiting" for row in rows.values()),
+        waiting=sum(row.state == OrderState.WAITING for row in rows.values()),
         missing=missing,
         still=[
-            (ref, row.reason) for ref, row in rows.items() if row.state == "failed" and ref not in missing
+            (ref, row.reason)
+            for ref, row in rows.items()
+            if row.state == OrderState.FAILED and ref not in missing
         ],
     )
 
@@ -94,9 +97,11 @@ def _discard(connection: Connection, shop: Shop, refs: Sequence[str], by: str) -
 
 def _failed(connection: Connection, shop: Shop, refs: Sequence[str]) -> list[str]:
     rows = acceptance.known(connection, shop.name, refs)
-    return [ref for ref, row in rows.items() if row.state == "failed"]
+    return [ref for ref, row in rows.items() if row.state == OrderState.FAILED]
 
 
 def _note(connection: Connection, shop: Shop, refs: Sequence[str], outcome: str, detail: str) -> None:
     now = shop.clock.now()
-    audit.write(connection, [audit.Event(now, shop.name, ref, "note", outcome, detail) for ref in refs])
+    audit.write(
+        connection, [audit.Event(now, shop.name, ref, EventKind.NOTE, outcome, detail) for ref in refs]
+    )

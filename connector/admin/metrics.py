@@ -16,11 +16,11 @@ from sqlalchemy import Connection
 
 from connector.admin import alerts
 from connector.admin.status import usage_of
-from connector.model.states import BreakerKind
+from connector.model.states import BreakerKind, Lane, OrderState
 from connector.runtime.clock import Clock
 from connector.sdk import registry
 from connector.settings.models import Settings
-from connector.state import breakers, cursors, inbox, quota, subscriptions
+from connector.state import breakers, cursors, inbox, subscriptions
 from connector.state.outbox import acceptance, queries
 
 ALARM_SECONDS = 300.0  # before a store's alarms are looked at again: they move within hours
@@ -79,10 +79,14 @@ class Everything:
 
 def _orders(connection: Connection, settings: Settings, now: datetime) -> Iterable[Metric]:
     # What is not there yet could show no growth.
-    states = {(name, state, "", ""): 0 for name in settings.stores for state in ("delivered", "failed")}
+    states = {
+        (name, state, "", ""): 0
+        for name in settings.stores
+        for state in (OrderState.DELIVERED, OrderState.FAILED)
+    }
     for row in acceptance.counts(connection):
         if row.store in settings.stores:
-            lane = row.lane if row.state == "waiting" else ""
+            lane = row.lane if row.state == OrderState.WAITING else ""
             key = (row.store, row.state, lane, row.rule)
             states[key] = states.get(key, 0) + row[-1]
     yield _gauge(
@@ -92,7 +96,7 @@ def _orders(connection: Connection, settings: Settings, now: datetime) -> Iterab
         states.items(),
     )
     waiting = {(one.store, one.lane): one for one in queries.backlog(connection, list(settings.stores))}
-    lanes = [(name, lane) for name in settings.stores for lane in quota.LANES]
+    lanes = [(name, lane) for name in settings.stores for lane in Lane]
     yield _gauge(
         "connector_backlog_orders",
         "Orders that wait to be sent.",

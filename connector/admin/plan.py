@@ -15,6 +15,7 @@ from connector.ingest.source import Shop
 from connector.ingest.transform import Known, judge
 from connector.model.facts import Version
 from connector.model.limits import Limits
+from connector.model.states import OrderState
 from connector.sdk.contract import History, Page
 from connector.state.outbox import queries
 
@@ -54,9 +55,9 @@ async def plan(
             if version.ref in seen:
                 continue
             seen.add(version.ref)
-            if version.state == "skipped":
+            if version.state == OrderState.SKIPPED:
                 skipped[version.rule] += 1
-            elif version.state == "failed":
+            elif version.state == OrderState.FAILED:
                 failed[version.reason] += 1
             else:
                 counts["known" if is_known else version.lane] += 1

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from connector.admin import alerts
 from connector.admin.alerts import Alarm
 from connector.model.limits import Limits
+from connector.model.states import BackfillState, OrderState
 from connector.runtime.clock import Clock
 from connector.sdk import registry
 from connector.sdk.contract import PushedAdapter
@@ -192,10 +193,10 @@ def _store(
     sums: dict[str, int] = {"waiting_live": 0, "waiting_history": 0, "delivered": 0, "failed": 0}
     skipped: dict[str, int] = {}
     for row in acceptance.counts(connection, name):
-        if row.state == "skipped":
+        if row.state == OrderState.SKIPPED:
             skipped[row.rule] = skipped.get(row.rule, 0) + row[-1]
         else:
-            sums[f"waiting_{row.lane}" if row.state == "waiting" else row.state] += row[-1]
+            sums[f"waiting_{row.lane}" if row.state == OrderState.WAITING else row.state] += row[-1]
     notes = queries.notes(connection, name)
     alarmed = alerts.of_store(connection, name, now)
     # Orders that are pushed come when there are some: a quiet night is no fault.
@@ -263,7 +264,7 @@ def _backfill(
 ) -> BackfillStatus:
     progress = backfills.progress(connection, one)
     account = settings.stores[one.store].account
-    unread = max(0, (one.total or one.found) - one.found) if one.state == "reading" else 0
+    unread = max(0, (one.total or one.found) - one.found) if one.state is BackfillState.READING else 0
     calls = progress.waiting + unread
     use = usage_of(connection, account, steady)
     return BackfillStatus(
@@ -271,7 +272,7 @@ def _backfill(
         store=one.store,
         since=one.since,
         until=one.until,
-        state="done" if one.state == "read" and not progress.waiting else one.state,
+        state="done" if one.state is BackfillState.READ and not progress.waiting else one.state,
         found=one.found,
         total=one.total,
         waiting=progress.waiting,

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import click
 import msgspec
@@ -24,6 +24,7 @@ from connector.daemon.app import App
 from connector.ingest.push import MOMENT, Arrivals, pushed_adapter, take_in
 from connector.ingest.source import Shop
 from connector.model.errors import BadOrder, NoId, UsageError
+from connector.model.states import ArrivalState, Lane
 from connector.runtime.terminal import one_line, styled
 from connector.state.daemon_lock import daemon_pid
 from connector.state.outbox import acceptance
@@ -184,20 +185,22 @@ class Importer:
         done.read += len(batch)
         for entry, one in zip(batch, arrivals.each, strict=True):
             match one.state:
-                case "accepted":
-                    done.live += one.lane == "live"
-                    done.history += one.lane == "history"
-                case "unchanged":
+                case ArrivalState.ACCEPTED:
+                    done.live += one.lane == Lane.LIVE
+                    done.history += one.lane == Lane.HISTORY
+                case ArrivalState.UNCHANGED:
                     done.unchanged += 1
-                case "stale":
+                case ArrivalState.STALE:
                     done.stale += 1
-                case "skipped":
+                case ArrivalState.SKIPPED:
                     done.skipped[one.rule] = done.skipped.get(one.rule, 0) + 1
-                case "failed":
+                case ArrivalState.FAILED:
                     done.failed += 1
                     self._tell(Fault(entry.line, one.order, one.reason))
-                case _:
+                case ArrivalState.REFUSED:
                     self.leave_out(entry.line, one.reason, counted=True)
+                case _:
+                    assert_never(one.state)
 
     def leave_out(self, line: int, reason: str, *, counted: bool = False) -> None:
         """Note an order that cannot be kept, and count it unless it was ``counted``."""

@@ -14,7 +14,7 @@ from connector.delivery import refusals
 from connector.delivery.answers import RateWindow
 from connector.delivery.sender import Attempt, Sender, Verdict
 from connector.model.backoff import Backoff
-from connector.model.states import AttemptOutcome, BreakerKind, BreakerScope, Settlement
+from connector.model.states import AttemptOutcome, BreakerKind, BreakerScope, Lane, Settlement
 from connector.state import breakers, quota
 from connector.state.outbox import claims
 from connector.state.outbox.claims import Claim, Settled
@@ -70,7 +70,7 @@ def take_turn(
     )
     probing = {name for name in active if (BreakerScope.STORE, name) in known}
     taken = _claim(connection, sender, set(active) - probing, probing, grant, room, now, steady)
-    sender.pacer.take(sum(claim.lane == "history" for claim in taken), steady)
+    sender.pacer.take(sum(claim.lane is Lane.HISTORY for claim in taken), steady)
     if len(taken) == room:
         return Turn(taken, None)  # an answer must come before another can leave
     active = [name for name in active if name not in probing or not claims.any_in_flight(connection, name)]
@@ -150,7 +150,7 @@ def spend_one(connection: Connection, sender: Sender) -> bool:
     flying = claims.in_flight(connection, account)
     room = quota.grant(connection, account, sender.limits, flying, steady, sender.pacer).live
     if room:
-        quota.spend(connection, account, "live", 1, steady)
+        quota.spend(connection, account, Lane.LIVE, 1, steady)
     return room > 0
 
 

@@ -13,6 +13,7 @@ from connector.ingest.page import take
 from connector.ingest.source import Shop, everybodys
 from connector.model.errors import Hidden
 from connector.model.order import Document
+from connector.model.states import EventKind
 from connector.state import audit, breakers, documents
 from connector.state.outbox import acceptance
 
@@ -148,7 +149,7 @@ def _look(
     kept = documents.get(connection, shop.name, ref)
     if kept is None:
         detail = "the shop no longer has the order, and its document is no longer held: nothing can be sent"
-        audit.write(connection, [audit.Event(now, shop.name, ref, "note", "gone", detail)])
+        audit.write(connection, [audit.Event(now, shop.name, ref, EventKind.NOTE, "gone", detail)])
         return acceptance.Accepted()
     last = Document(ref=ref, changed_at=kept.changed_at, body=kept.unpacked())
     return take(connection, shop, [last], feed, fetched_at, now, steady, gone=True)

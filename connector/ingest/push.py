@@ -14,6 +14,7 @@ from connector.ingest.page import as_fetched, take
 from connector.ingest.source import Shop
 from connector.model.errors import BadOrder, UsageError
 from connector.model.order import Document
+from connector.model.states import ArrivalState, Taken
 from connector.sdk.contract import PushedAdapter
 from connector.state import cursors
 from connector.state.group_commit import GroupCommit
@@ -23,7 +24,14 @@ FEED = "push"  # the name of their cursor, which only tells when something arriv
 MOMENT = timedelta(microseconds=1)  # between two orders that arrive together
 DATABASE_SECONDS = 10.0  # then the sender is told to try again; what was sent may still be taken
 MOST = 250  # documents of one transaction: it keeps everything else waiting
-WORDS = {"waiting": "accepted", "delivered": "unchanged"}
+WORDS = {
+    Taken.WAITING: ArrivalState.ACCEPTED,
+    Taken.DELIVERED: ArrivalState.UNCHANGED,
+    Taken.SKIPPED: ArrivalState.SKIPPED,
+    Taken.FAILED: ArrivalState.FAILED,
+    Taken.UNCHANGED: ArrivalState.UNCHANGED,
+    Taken.STALE: ArrivalState.STALE,
+}
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -35,7 +43,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     order: str
-    state: str
+    state: ArrivalState
     lane: str = ""
     rule: str = ""
     reason: str = ""
@@ -141,13 +149,15 @@ def _arrival(
     one: Document | BadOrder, newest: Mapping[str, Document], results: Mapping[str, acceptance.Result]
 ) -> Arrival:
     if isinstance(one, BadOrder):
-        return Arrival(order="", state="refused", reason=str(one))
+        return Arrival(order="", state=ArrivalState.REFUSED, reason=str(one))
     if newest[one.ref] is not one:
-        return Arrival(order=one.ref, state="stale", reason="a newer state of the order came with it")
+        return Arrival(
+            order=one.ref, state=ArrivalState.STALE, reason="a newer state of the order came with it"
+        )
     result = results[one.ref]
-    state = WORDS.get(result.outcome, result.outcome)
-    if result.outcome in ("unchanged", "stale") and result.reason:
-        state = "skipped" if result.rule else "failed"
-    lane = result.lane if state == "accepted" else ""
-    reason = "older than what is known of the order" if state == "stale" else result.reason
+    state = WORDS[result.outcome]
+    if result.outcome in (Taken.UNCHANGED, Taken.STALE) and result.reason:
+        state = ArrivalState.SKIPPED if result.rule else ArrivalState.FAILED
+    lane = result.lane if state is ArrivalState.ACCEPTED else ""
+    reason = "older than what is known of the order" if state is ArrivalState.STALE else result.reason
     return Arrival(order=result.ref, state=state, lane=lane, rule=result.rule, reason=reason)

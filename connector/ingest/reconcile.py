@@ -16,11 +16,11 @@ from connector.ingest.identity import verify
 from connector.ingest.lookup import look, rest
 from connector.ingest.page import as_of, take
 from connector.ingest.source import Shop
-from connector.model.states import BreakerScope
+from connector.model.states import BreakerScope, OrderState
 from connector.sdk.contract import History, Page
 from connector.state import breakers
 from connector.state.outbox import acceptance
-from connector.state.outbox.schema import OUTBOX, STATES
+from connector.state.outbox.schema import OUTBOX
 
 
 class Sum(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,7 +126,7 @@ def _open(connection: Connection, store: str, since: datetime, most: int) -> Seq
         select(OUTBOX.c.ref)
         .where(
             OUTBOX.c.store == store,
-            OUTBOX.c.state == "delivered",
+            OUTBOX.c.state == OrderState.DELIVERED,
             OUTBOX.c.settled.is_(False),
             OUTBOX.c.placed_at >= since,
         )
@@ -149,7 +149,7 @@ def _sum(
 ) -> Sum:
     store = shop.name
     breakers.gaps(connection, BreakerScope.UNREAD_PAST, store, unread, shop.clock.now())
-    states: dict[str, int] = dict.fromkeys(STATES, 0)
+    states: dict[str, int] = dict.fromkeys(OrderState, 0)
     skipped: dict[str, int] = {}
     known: set[str] = set()
     for ref, state, rule in connection.execute(
@@ -161,7 +161,7 @@ def _sum(
         if ref in differing:
             continue
         states[state] += 1
-        if state == "skipped":
+        if state == OrderState.SKIPPED:
             skipped[rule] = skipped.get(rule, 0) + 1
     return Sum(
         store=store,
@@ -170,10 +170,10 @@ def _sum(
         listed=len(listed),
         brought_in=brought_in,
         differing=len(differing & known),
-        delivered=states["delivered"],
-        waiting=states["waiting"],
+        delivered=states[OrderState.DELIVERED],
+        waiting=states[OrderState.WAITING],
         skipped=skipped,
-        failed=states["failed"],
+        failed=states[OrderState.FAILED],
         gone=gone,
         missing=len(listed - known),
         unread=unread,

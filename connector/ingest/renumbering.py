@@ -17,6 +17,7 @@ from connector.ingest.page import remap
 from connector.ingest.source import Shop
 from connector.ingest.transform import Known, judge
 from connector.model.order import Document
+from connector.model.states import OrderState
 from connector.state import documents, stores
 from connector.state.outbox.schema import OUTBOX
 
@@ -57,7 +58,7 @@ def _changed(connection: Connection, shop: Shop, now: datetime) -> bool:
 
 
 def _waiting(shop: Shop) -> Select[Any]:
-    return select(OUTBOX.c.ref).where(OUTBOX.c.store == shop.name, OUTBOX.c.state == "waiting")
+    return select(OUTBOX.c.ref).where(OUTBOX.c.store == shop.name, OUTBOX.c.state == OrderState.WAITING)
 
 
 def _numbered_otherwise(connection: Connection, shop: Shop, ref: str, now: datetime) -> bool:

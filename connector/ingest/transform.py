@@ -17,6 +17,7 @@ from connector.model import payload
 from connector.model.errors import BadOrder
 from connector.model.facts import LaneFacts, LaneRules, StoreFacts, Version
 from connector.model.order import Document, Order, deleted
+from connector.model.states import OrderState
 from connector.runtime import exact_json, faults
 from connector.sdk.contract import Adapter
 from connector.state.forgotten import REASON, Memory
@@ -75,14 +76,14 @@ def judge(
     version = Version(
         ref=document.ref,
         feed=feed,
-        state="failed",
+        state=OrderState.FAILED,
         changed_at=document.changed_at,
         fetched_at=fetched_at,
         dated=bench.adapter.dated,
     )
     forgotten = memory is not None and memory.order(document.ref)
     if forgotten:
-        version = msgspec.structs.replace(version, state="skipped", rule=FORGOTTEN, reason=REASON)
+        version = msgspec.structs.replace(version, state=OrderState.SKIPPED, rule=FORGOTTEN, reason=REASON)
     try:
         order = bench.adapter.parse(document)
         if gone:
@@ -97,7 +98,7 @@ def judge(
             return version
         its = contacts.of_order(order, bench.mapper.settings.default_phone_region or "")
         if memory is not None and memory.buyer(document.ref, its, order.placed_at):
-            return msgspec.structs.replace(version, state="skipped", rule=FORGOTTEN, reason=REASON)
+            return msgspec.structs.replace(version, state=OrderState.SKIPPED, rule=FORGOTTEN, reason=REASON)
         mapped = bench.mapper.map(order, document.body, told=known.told)
         placed_at = _placed_at(order, mapped, now)
     except BadOrder as error:
@@ -117,11 +118,11 @@ def judge(
     notes = " ".join(str(note).replace(" ", "_") for note in mapped.notes)
     if not isinstance(mapped, Mapped):
         return msgspec.structs.replace(
-            version, state="skipped", rule=mapped.rule, reason=mapped.reason, notes=notes
+            version, state=OrderState.SKIPPED, rule=mapped.rule, reason=mapped.reason, notes=notes
         )
     its = contacts.of_payload({"email": mapped.payload.email, "phone": mapped.payload.phone})
     if memory is not None and memory.buyer(document.ref, its, order.placed_at):
-        return msgspec.structs.replace(version, state="skipped", rule=FORGOTTEN, reason=REASON)
+        return msgspec.structs.replace(version, state=OrderState.SKIPPED, rule=FORGOTTEN, reason=REASON)
     body_model = payload.clearing(mapped.payload, known.addresses)
     body = exact_json.encode(body_model)
     due_since = _due_since(order, bench.facts, now)
@@ -136,7 +137,7 @@ def judge(
     )
     return msgspec.structs.replace(
         version,
-        state="waiting",
+        state=OrderState.WAITING,
         placed_at=placed_at,
         notes=notes,
         lane=lane.lane,

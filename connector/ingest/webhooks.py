@@ -18,10 +18,10 @@ from connector.ingest.lookup import look_at
 from connector.ingest.source import Shop, everybodys
 from connector.model.backoff import Backoff
 from connector.model.errors import StateError, UsageError
-from connector.model.states import BreakerScope
+from connector.model.states import BreakerScope, EventKind, InboxKind
 from connector.runtime import faults
 from connector.state import audit, breakers, inbox, troubles
-from connector.state.inbox import CONTACT, INBOX, LOOK, ORDER, SCRUB, Errand
+from connector.state.inbox import INBOX, Errand
 from connector.state.outbox import acceptance
 from connector.state.outbox.schema import OUTBOX
 
@@ -40,7 +40,7 @@ WHO = "because the shop asked for it"
 # All at once: a bulk edit at the shop is thousands of webhooks, and a poll reads their orders by the page.
 _DROP_READ = delete(INBOX).where(
     INBOX.c.store == bindparam("its_store"),
-    INBOX.c.kind == LOOK,
+    INBOX.c.kind == InboxKind.LOOK,
     exists().where(
         OUTBOX.c.store == INBOX.c.store,
         OUTBOX.c.ref == INBOX.c.subject,
@@ -91,7 +91,7 @@ class Errands:
                 return None
             if errand is None:
                 return max((free_at or 0.0) - steady, 0.0)
-            if errand.kind != LOOK:
+            if errand.kind != InboxKind.LOOK:
                 await self._erase(errand)
                 following = await shop.db.run(_next, shop)
                 continue
@@ -153,14 +153,14 @@ class Errands:
     async def _erase(self, errand: Errand) -> None:
         """Rows first, in one transaction with what remembers that their bytes must go too; then the bytes."""
         shop = self._shop
-        if errand.kind != SCRUB:
+        if errand.kind != InboxKind.SCRUB:
             now = shop.clock.now()
-            if errand.kind == CONTACT:
+            if errand.kind == InboxKind.CONTACT:
                 await self._forget(errand.subject)
             else:
-                refs = [errand.subject] if errand.kind == ORDER else None
+                refs = [errand.subject] if errand.kind == InboxKind.ORDER else None
                 await erasure.purge(shop.db, shop.name, refs, now, WHO)
-            await shop.db.run(inbox.replace, errand, SCRUB, now=now, steady=shop.clock.steady())
+            await shop.db.run(inbox.replace, errand, InboxKind.SCRUB, now=now, steady=shop.clock.steady())
             log.info("buyer.forgotten", store=shop.name, what=errand.kind)
             return
         try:
@@ -186,14 +186,14 @@ def _next(connection: Connection, shop: Shop) -> Next:
     pause = breakers.get(connection, BreakerScope.SHOP, store)
     rests_until = pause.until if pause is not None and pause.rests(steady) else None
     errand = inbox.due(connection, store, steady)
-    if errand is not None and errand.kind == LOOK:
+    if errand is not None and errand.kind == InboxKind.LOOK:
         row = acceptance.known(connection, store, [errand.subject]).get(errand.subject)
         if row is not None and row.fetched_at > errand.came_at:
             connection.execute(_DROP_READ, {"its_store": store})
             errand = inbox.due(connection, store, steady)
     if errand is None:
         return Next(None, inbox.next_at(connection, store))
-    return Next(errand, rests_until if errand.kind == LOOK else None)
+    return Next(errand, rests_until if errand.kind == InboxKind.LOOK else None)
 
 
 def _settle(connection: Connection, shop: Shop, errand: Errand, known: bool) -> None:
@@ -215,6 +215,6 @@ def _put_off(connection: Connection, shop: Shop, errand: Errand, due_at: float) 
 
 def _give_up(connection: Connection, shop: Shop, errand: Errand, outcome: str, detail: str) -> Next:
     inbox.settle(connection, errand)
-    event = audit.Event(shop.clock.now(), shop.name, errand.subject, "note", outcome, detail)
+    event = audit.Event(shop.clock.now(), shop.name, errand.subject, EventKind.NOTE, outcome, detail)
     audit.write(connection, [event])
     return _next(connection, shop)

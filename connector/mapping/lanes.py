@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from connector.model.facts import LaneFacts, LaneName, LaneRules
+from connector.model.facts import LaneFacts, LaneRules
+from connector.model.states import Lane
 
 GRACE = timedelta(minutes=15)
 
@@ -18,7 +19,7 @@ GRACE = timedelta(minutes=15)
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What was decided about one delivery. ``reason`` is a sentence for the order's time-line."""
 
-    lane: LaneName
+    lane: Lane
     initial_sync: bool
     reason: str
 
@@ -66,11 +67,11 @@ def may_send(rules: LaneRules, order: LaneFacts, now: datetime, *, initial_sync:
 
 
 def _live(reason: str) -> Decision:
-    return Decision(lane="live", initial_sync=False, reason=reason)
+    return Decision(lane=Lane.LIVE, initial_sync=False, reason=reason)
 
 
 def _history(reason: str) -> Decision:
-    return Decision(lane="history", initial_sync=True, reason=reason)
+    return Decision(lane=Lane.HISTORY, initial_sync=True, reason=reason)
 
 
 def _minute(moment: datetime | None) -> str:

@@ -7,8 +7,9 @@ from typing import Literal
 
 import msgspec
 
+from connector.model.states import Lane, OrderState
+
 HistoricalUpdates = Literal["history", "live"]
-LaneName = Literal["live", "history"]
 
 
 class StoreFacts(msgspec.Struct, frozen=True):
@@ -62,11 +63,11 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
     ref: str
     feed: str
-    state: str
+    state: OrderState
     changed_at: datetime
     fetched_at: datetime
     dated: bool = True
-    lane: LaneName = "history"
+    lane: Lane = Lane.HISTORY
     initial_sync: bool | None = None
     why: str = ""
     order_id: int | None = None

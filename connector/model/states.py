@@ -9,6 +9,89 @@ from enum import StrEnum
 from typing import Literal
 
 
+class OrderState(StrEnum):
+    """What the newest version of an order wants: each order of a store is in exactly one of these.
+
+    ::
+
+                 ┌────────────── a newer version, or a mapping, judges anew ──────────────┐
+                 ▼                                                                        │
+        seen ──▶ WAITING ──claim, an answer of success──▶ DELIVERED ──────────────────────┤
+          │        │ ▲                                                                    │
+          │        │ └─retry, or its refusal was doubted─┐                                │
+          │        └──claim, refused for its fault──▶ FAILED ──set aside──▶ SKIPPED ──────┘
+          ├──cannot be mapped──▶ FAILED
+          └──a rule says so───▶ SKIPPED
+
+    A claim is no state: ``claimed_at`` is set besides, so that a newer version can wait meanwhile. Written by
+    ``state.outbox`` and, for what must go, by ``state.forgotten`` and ``state.retention``; nowhere else.
+    """
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class Taken(StrEnum):
+    """What the outbox made of one version: the order's state, or why nothing changed."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    UNCHANGED = "unchanged"  # it stands as it was
+    STALE = "stale"  # older than what is known
+
+
+class ArrivalState(StrEnum):
+    """What a sender is told of a pushed document."""
+
+    ACCEPTED = "accepted"  # it waits to be sent
+    UNCHANGED = "unchanged"
+    STALE = "stale"
+    SKIPPED = "skipped"
+    FAILED = "failed"  # kept, and can be tried again
+    REFUSED = "refused"  # it has no id, so that nothing of it is kept
+
+
+class Lane(StrEnum):
+    """Which way an order goes out: live orders first, and only they can write to a buyer."""
+
+    LIVE = "live"
+    HISTORY = "history"
+
+
+class EventKind(StrEnum):
+    """What a line of an order's time-line is about."""
+
+    SEEN = "seen"  # a document came in
+    SENT = "sent"  # a request was answered, or not
+    NOTE = "note"  # something else happened, such as an operator's command
+
+
+class InboxKind(StrEnum):
+    """What an item of the inbox asks for. The order is that in which the items of a store are done.
+
+    A message is only shown.
+    """
+
+    EVERYTHING = "everything"  # everything of the store must go
+    CONTACT = "contact"  # the data of a buyer must go
+    ORDER = "order"  # the data of an order's buyer must go
+    SCRUB = "scrub"  # the rows are gone, their bytes in the files not yet
+    LOOK = "look"  # an order is to be fetched afresh
+    MESSAGE = "note"  # a sentence for the operator; so stored since the first schema
+
+
+class BackfillState(StrEnum):
+    """How far a backfill is: READING ──the last page──▶ READ, or READING ──an operator──▶ CANCELLED."""
+
+    READING = "reading"
+    READ = "read"
+    CANCELLED = "cancelled"
+
+
 class AttemptOutcome(StrEnum):
     """What one attempt to deliver an order came to.
 

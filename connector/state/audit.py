@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import BigInteger, Connection, Index, Integer, Text, func, insert, select
 from sqlmodel import Field
 
+from connector.model.states import EventKind
 from connector.state import bulk
 from connector.state.database import Record, UtcTime, table_of
 
@@ -17,8 +18,7 @@ from connector.state.database import Record, UtcTime, table_of
 class EventRecord(Record, table=True):
     """One line of an order's time-line. Holds no buyer's data.
 
-    ``kind`` is one of: seen (a document came in), sent (a request was answered or not), note (something
-    else happened, such as an operator's command). ``outcome`` is from a closed set per kind.
+    ``kind`` is an EventKind's word, ``outcome`` from a closed set per kind.
     """
 
     __tablename__ = "event"
@@ -45,7 +45,7 @@ class Event(msgspec.Struct, frozen=True):
     at: datetime
     store: str
     ref: str
-    kind: str
+    kind: EventKind
     outcome: str
     detail: str
 
@@ -61,7 +61,7 @@ def timeline(connection: Connection, store: str, ref: str) -> list[Event]:
     rows = connection.execute(
         select(*columns).where(EVENTS.c.store == store, EVENTS.c.ref == ref).order_by(EVENTS.c.id)
     )
-    return [Event(*row) for row in rows]
+    return [Event(at, store, ref, EventKind(kind), *said) for at, store, ref, kind, *said in rows]
 
 
 class Hour(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +84,11 @@ def hourly(connection: Connection, now: datetime, hours: int = 24) -> list[Hour]
         start = this_hour - timedelta(hours=back)
         rows = connection.execute(
             select(EVENTS.c.outcome, func.count())
-            .where(EVENTS.c.at >= start, EVENTS.c.at < start + timedelta(hours=1), EVENTS.c.kind == "sent")
+            .where(
+                EVENTS.c.at >= start,
+                EVENTS.c.at < start + timedelta(hours=1),
+                EVENTS.c.kind == EventKind.SENT,
+            )
             .group_by(EVENTS.c.outcome)
         )
         counts = {row[0]: row[1] for row in rows}

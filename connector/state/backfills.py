@@ -6,11 +6,13 @@ A backfill is a fact in the database, so it survives its command: whoever runs n
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Connection, Integer, Text, func, insert, or_, select, update
+from sqlalchemy import BigInteger, Connection, Integer, Row, Text, func, insert, or_, select, update
 from sqlmodel import Field
 
+from connector.model.states import BackfillState
 from connector.state.database import Record, UtcTime, table_of
 from connector.state.outbox.schema import OUTBOX
 
@@ -44,7 +46,7 @@ class Backfill(msgspec.Struct, frozen=True):
     store: str
     since: datetime
     until: datetime
-    state: str
+    state: BackfillState
     cursor: str | None
     found: int
     total: int | None
@@ -65,19 +67,23 @@ def start(
     connection: Connection, store: str, since: datetime, until: datetime | None, now: datetime
 ) -> Backfill:
     """Begin a backfill, or take up the unfinished one of the same store and span."""
-    same = (BACKFILLS.c.store == store, BACKFILLS.c.since == since, BACKFILLS.c.state == "reading")
+    same = (
+        BACKFILLS.c.store == store,
+        BACKFILLS.c.since == since,
+        BACKFILLS.c.state == BackfillState.READING,
+    )
     query = select(BACKFILLS).where(*same)
     if until is not None:
         query = query.where(BACKFILLS.c.until == until)
     row = connection.execute(query).first()
     if row is not None:
-        return Backfill(*row)
+        return _backfill(row)
     made = connection.execute(
         insert(BACKFILLS).values(
             store=store,
             since=since,
             until=until or now,
-            state="reading",
+            state=BackfillState.READING,
             found=0,
             started_at=now,
             moved_at=now,
@@ -89,31 +95,33 @@ def start(
 
 def get(connection: Connection, number: int) -> Backfill:
     """One backfill; it must exist."""
-    return Backfill(*connection.execute(select(BACKFILLS).where(BACKFILLS.c.id == number)).one())
+    return _backfill(connection.execute(select(BACKFILLS).where(BACKFILLS.c.id == number)).one())
 
 
-def every(connection: Connection, state: str | None = None) -> list[Backfill]:
+def every(connection: Connection, state: BackfillState | None = None) -> list[Backfill]:
     """All backfills (in a state), oldest first."""
     query = select(BACKFILLS).order_by(BACKFILLS.c.id)
     if state is not None:
         query = query.where(BACKFILLS.c.state == state)
-    return [Backfill(*row) for row in connection.execute(query)]
+    return [_backfill(row) for row in connection.execute(query)]
 
 
 def first_unread(connection: Connection, store: str) -> Backfill | None:
     """The store's oldest backfill that is not read to its end."""
     row = connection.execute(
         select(BACKFILLS)
-        .where(BACKFILLS.c.store == store, BACKFILLS.c.state == "reading")
+        .where(BACKFILLS.c.store == store, BACKFILLS.c.state == BackfillState.READING)
         .order_by(BACKFILLS.c.id)
         .limit(1)
     ).first()
-    return Backfill(*row) if row else None
+    return _backfill(row) if row else None
 
 
 def unread_stores(connection: Connection) -> list[str]:
     """The stores with a backfill that is not read to its end."""
-    rows = connection.execute(select(BACKFILLS.c.store).where(BACKFILLS.c.state == "reading").distinct())
+    rows = connection.execute(
+        select(BACKFILLS.c.store).where(BACKFILLS.c.state == BackfillState.READING).distinct()
+    )
     return sorted(row.store for row in rows)
 
 
@@ -135,7 +143,7 @@ def move(
             cursor=cursor,
             found=BACKFILLS.c.found + found,
             total=func.coalesce(BACKFILLS.c.total, total),
-            state=BACKFILLS.c.state if more else "read",
+            state=BACKFILLS.c.state if more else BackfillState.READ,
             moved_at=now,
         )
     )
@@ -145,8 +153,8 @@ def cancel(connection: Connection, store: str) -> int:
     """Stop reading a store's past; what was read already goes out. Returns how many were stopped."""
     return connection.execute(
         update(BACKFILLS)
-        .where(BACKFILLS.c.store == store, BACKFILLS.c.state == "reading")
-        .values(state="cancelled")
+        .where(BACKFILLS.c.store == store, BACKFILLS.c.state == BackfillState.READING)
+        .values(state=BackfillState.CANCELLED)
     ).rowcount
 
 
@@ -162,3 +170,7 @@ def progress(connection: Connection, backfill: Backfill) -> Progress:
         .group_by(OUTBOX.c.state)
     )
     return Progress(**{row[0]: row[1] for row in rows})
+
+
+def _backfill(row: Row[Any]) -> Backfill:
+    return Backfill(**row._asdict() | {"state": BackfillState(row.state)})

@@ -14,6 +14,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Index, bindparam, delete, select, text, update
 from sqlmodel import Field
 
+from connector.model.states import EventKind, OrderState
 from connector.state import audit, properties
 from connector.state.database import Record, UtcTime, table_of
 from connector.state.documents import DOCUMENTS
@@ -141,9 +142,13 @@ def purge(
         connection.execute(delete(table).where(table.c.store == store, table.c.ref.in_(refs)))
     its = OUTBOX.c.store == store, OUTBOX.c.ref.in_(refs)
     known = list(connection.scalars(select(OUTBOX.c.ref).where(*its)))
-    connection.execute(update(OUTBOX).where(*its).values(state="skipped", rule=FORGOTTEN, reason=REASON))
+    connection.execute(
+        update(OUTBOX).where(*its).values(state=OrderState.SKIPPED, rule=FORGOTTEN, reason=REASON)
+    )
     detail = f"the buyer's data was purged {who}"
-    audit.write(connection, [audit.Event(now, store, ref, "note", FORGOTTEN, detail) for ref in known])
+    audit.write(
+        connection, [audit.Event(now, store, ref, EventKind.NOTE, FORGOTTEN, detail) for ref in known]
+    )
 
 
 def refs_after(connection: Connection, store: str, after: str, most: int) -> list[str]:
@@ -187,7 +192,7 @@ def unmark(connection: Connection, store: str, ref: str, contact: str | None, no
         .where(OUTBOX.c.store == store, OUTBOX.c.ref == ref, OUTBOX.c.rule == FORGOTTEN)
         .values(reason=LIFTED)
     )
-    audit.write(connection, [audit.Event(now, store, ref, "note", "lifted", LIFTED)])
+    audit.write(connection, [audit.Event(now, store, ref, EventKind.NOTE, "lifted", LIFTED)])
     return True
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    Row,
     Text,
     bindparam,
     delete,
@@ -27,17 +28,17 @@ from sqlalchemy import (
 )
 from sqlmodel import Field
 
+from connector.model.states import InboxKind
 from connector.sdk.contract import Notice
 from connector.state.database import Record, UtcTime, table_of
 
-LOOK, CONTACT, ORDER, EVERYTHING, SCRUB, NOTE = "look", "contact", "order", "everything", "scrub", "note"
-KINDS = (EVERYTHING, CONTACT, ORDER, SCRUB, LOOK)  # in the order in which they are done; a note is not
+KINDS = tuple(
+    kind for kind in InboxKind if kind is not InboxKind.MESSAGE
+)  # in the order in which they are done
 
 
 class InboxRecord(Record, table=True):
-    """``kind`` says what ``subject`` is: an order to look at (look), or whose buyer's data must go (order), a
-    contact whose data must go (contact), nothing (everything of the store must go; scrub: the rows are gone,
-    their bytes in the files not yet), or a sentence for the operator (note).
+    """``kind`` is an InboxKind's word and says what ``subject`` is: an order, a contact, a sentence, nothing.
 
     ``first_at`` and ``came_at`` are when the first and the newest webhook came; ``due_at`` is the steady time
     before which it is not tried again.
@@ -72,7 +73,7 @@ class Errand(msgspec.Struct, frozen=True):
     """One row. ``version`` is what ``settle`` and ``later`` compare."""
 
     store: str
-    kind: str
+    kind: InboxKind
     subject: str
     version: int
     first_at: datetime
@@ -106,14 +107,14 @@ def due(connection: Connection, store: str, steady: float) -> Errand | None:
             .limit(1)
         ).first()
         if row is not None:
-            return Errand(*row)
+            return _errand(row)
     return None
 
 
 def next_at(connection: Connection, store: str) -> float | None:
     """The steady time at which the store's next errand is due; None when there is none."""
     found: float | None = connection.execute(
-        select(func.min(INBOX.c.due_at)).where(INBOX.c.store == store, INBOX.c.kind != NOTE)
+        select(func.min(INBOX.c.due_at)).where(INBOX.c.store == store, INBOX.c.kind != InboxKind.MESSAGE)
     ).scalar()
     return found
 
@@ -159,30 +160,32 @@ def probe(connection: Connection, now: datetime) -> None:
 
 def busy_stores(connection: Connection) -> list[str]:
     """The stores with errands."""
-    rows = connection.execute(select(INBOX.c.store).where(INBOX.c.kind != NOTE).distinct())
+    rows = connection.execute(select(INBOX.c.store).where(INBOX.c.kind != InboxKind.MESSAGE).distinct())
     return sorted(row.store for row in rows)
 
 
 def notes(connection: Connection, store: str) -> list[Errand]:
     """What the shop told the operator, newest first."""
     rows = connection.execute(
-        select(INBOX).where(INBOX.c.store == store, INBOX.c.kind == NOTE).order_by(INBOX.c.came_at.desc())
+        select(INBOX)
+        .where(INBOX.c.store == store, INBOX.c.kind == InboxKind.MESSAGE)
+        .order_by(INBOX.c.came_at.desc())
     )
-    return [Errand(*row) for row in rows]
+    return [_errand(row) for row in rows]
 
 
 def _matters(notice: Notice) -> Iterable[tuple[str, str]]:
     for ref in notice.refs:
-        yield LOOK, ref
+        yield InboxKind.LOOK, ref
     if notice.erase is not None:
         for contact in notice.erase.contacts:
-            yield CONTACT, contact
+            yield InboxKind.CONTACT, contact
         for ref in notice.erase.refs:
-            yield ORDER, ref
+            yield InboxKind.ORDER, ref
         if notice.erase.everything:
-            yield EVERYTHING, ""
+            yield InboxKind.EVERYTHING, ""
     if notice.note:
-        yield NOTE, notice.note
+        yield InboxKind.MESSAGE, notice.note
 
 
 def _same(errand: Errand) -> Sequence[Any]:
@@ -192,3 +195,7 @@ def _same(errand: Errand) -> Sequence[Any]:
         INBOX.c.subject == errand.subject,
         INBOX.c.version == errand.version,
     )
+
+
+def _errand(row: Row[Any]) -> Errand:
+    return Errand(**row._asdict() | {"kind": InboxKind(row.kind)})

@@ -16,12 +16,12 @@ from sqlalchemy import BigInteger, Connection, Float, bindparam, delete, func, i
 from sqlmodel import Field
 
 from connector.model.limits import Limits
+from connector.model.states import Lane
 from connector.state.database import Record, table_of
 
 MINUTE, DAY = 60.0, 86_400.0
 SLOT = {"minute": 0.1, "day": 60.0}  # width of a slot in seconds
 WINDOW = {"minute": MINUTE, "day": DAY}
-LANES = ("live", "history")
 
 
 class SlotRecord(Record, table=True):
@@ -167,7 +167,7 @@ def grant(
 
 def usage(connection: Connection, account: str, in_flight: Mapping[str, int], steady: float) -> Usage:
     """Spending in both sliding windows. ``in_flight`` counts unanswered requests per lane."""
-    spent = dict.fromkeys(((span, lane) for span in SLOT for lane in LANES), 0)
+    spent = dict.fromkeys(((span, lane) for span in SLOT for lane in Lane), 0)
     for span, lane, count in connection.execute(
         _SPENT, {"account": account} | {span: _first_live_slot(span, steady) for span in SLOT}
     ):
@@ -185,9 +185,9 @@ def usage(connection: Connection, account: str, in_flight: Mapping[str, int], st
         if left[span] == 0:
             full_until = resets_at
     return Usage(
-        minute=sum(spent["minute", lane] for lane in LANES) + flying,
-        day=sum(spent["day", lane] for lane in LANES) + flying,
-        day_live=spent["day", "live"] + in_flight.get("live", 0),
+        minute=sum(spent["minute", lane] for lane in Lane) + flying,
+        day=sum(spent["day", lane] for lane in Lane) + flying,
+        day_live=spent["day", Lane.LIVE] + in_flight.get(Lane.LIVE, 0),
         minute_left_seen=left.get("minute"),
         day_left_seen=left.get("day"),
         full_until=full_until,

@@ -15,12 +15,13 @@ import structlog
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, or_, select, tuple_, update
 
 from connector.model.errors import StateError
+from connector.model.states import InboxKind, OrderState
 from connector.state import backfills, bulk
 from connector.state.audit import EVENTS
 from connector.state.cursors import CURSORS
 from connector.state.database import Database
 from connector.state.documents import DOCUMENTS
-from connector.state.inbox import INBOX, LOOK, NOTE
+from connector.state.inbox import INBOX
 from connector.state.outbox.payloads import BODIES
 from connector.state.outbox.schema import OUTBOX, RETIRED
 
@@ -99,7 +100,7 @@ _ORDERS = select(OUTBOX.c.store, OUTBOX.c.ref)
 
 
 def _done(limit: datetime, configured: Collection[str] | None) -> list[ColumnElement[bool]]:
-    done: ColumnElement[bool] = OUTBOX.c.state.in_(("delivered", "skipped"))
+    done: ColumnElement[bool] = OUTBOX.c.state.in_((OrderState.DELIVERED, OrderState.SKIPPED))
     if configured is not None:
         done = or_(done, OUTBOX.c.store.not_in(sorted(configured)))
     return [
@@ -155,8 +156,12 @@ def _drop_all(connection: Connection, store: str, refs: Sequence[str]) -> int:
 
 
 def _retired(connection: Connection, store: str, refs: Sequence[str]) -> None:
-    its = OUTBOX.c.store == store, OUTBOX.c.ref.in_(refs), OUTBOX.c.state.in_(("waiting", "failed"))
-    connection.execute(update(OUTBOX).where(*its).values(state="skipped", rule=RETIRED, reason=GONE))
+    its = (
+        OUTBOX.c.store == store,
+        OUTBOX.c.ref.in_(refs),
+        OUTBOX.c.state.in_((OrderState.WAITING, OrderState.FAILED)),
+    )
+    connection.execute(update(OUTBOX).where(*its).values(state=OrderState.SKIPPED, rule=RETIRED, reason=GONE))
 
 
 async def _drop_lines(db: Database, limit: datetime) -> None:
@@ -170,7 +175,7 @@ async def _drop_lines(db: Database, limit: datetime) -> None:
         if after[0] is None:
             break
     # What is left of looks belongs to stores that are no longer configured: others are given up in a day.
-    old = INBOX.c.kind.in_((NOTE, LOOK)), INBOX.c.came_at < limit
+    old = INBOX.c.kind.in_((InboxKind.MESSAGE, InboxKind.LOOK)), INBOX.c.came_at < limit
     await db.run(lambda one: one.execute(delete(INBOX).where(*old)) and None)
 
 
@@ -187,7 +192,7 @@ def _old_lines(
     busy = exists().where(
         OUTBOX.c.store == EVENTS.c.store,
         OUTBOX.c.ref == EVENTS.c.ref,
-        OUTBOX.c.state.in_(("waiting", "failed")),
+        OUTBOX.c.state.in_((OrderState.WAITING, OrderState.FAILED)),
     )
     ids = [row.id for row in page]
     some = list(connection.scalars(select(EVENTS.c.id).where(EVENTS.c.id.in_(ids), ~busy)))

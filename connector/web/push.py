@@ -17,6 +17,7 @@ from connector.ingest.push import MOST, Arrival, Reception, pushed_adapter
 from connector.ingest.repeats import Repeats
 from connector.ingest.source import Shop
 from connector.model.errors import Forged, StateError
+from connector.model.states import ArrivalState
 from connector.runtime import exact_json, foreign_json
 from connector.runtime.instruments import PUSHES
 from connector.sdk.contract import WebhookRequest
@@ -72,7 +73,7 @@ def routes(front: Front) -> list[BaseRoute]:
         except StateError:
             counted(shop.name, "unavailable")
             raise
-        faults = [one for one in arrivals if one.state in ("failed", "refused")]
+        faults = [one for one in arrivals if one.state in (ArrivalState.FAILED, ArrivalState.REFUSED)]
         if faults:
             log.warning("push.faulty", store=shop.name, orders=len(faults), first=faults[0].reason)
         counted(shop.name, "faulty" if faults else "accepted")
@@ -98,6 +99,6 @@ def _bodies(body: bytes) -> list[Any]:
 def _status(arrivals: Sequence[Arrival]) -> int:
     """202: all are well; 207: some are not, though whatever has an id is kept; 422: none could be kept."""
     states = {one.state for one in arrivals}
-    if states == {"refused"}:
+    if states == {ArrivalState.REFUSED}:
         return 422
-    return 207 if states & {"failed", "refused"} else 202
+    return 207 if states & {ArrivalState.FAILED, ArrivalState.REFUSED} else 202

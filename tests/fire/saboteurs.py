@@ -16,7 +16,7 @@ from connector.ingest.source import Shop
 from connector.mapping import lanes
 from connector.model import payload
 from connector.model.facts import Version
-from connector.model.states import AttemptOutcome
+from connector.model.states import AttemptOutcome, Lane
 from connector.runtime.http import Reply
 from connector.state import cursors, quota
 from connector.state.outbox import acceptance, claims
@@ -106,7 +106,7 @@ def no_version_check() -> None:
 
 def every_order_live() -> None:
     """The rule that tells history from live orders fails."""
-    lanes.decide = lambda *facts: lanes.Decision(lane="live", initial_sync=False, reason="sabotage")
+    lanes.decide = lambda *facts: lanes.Decision(lane=Lane.LIVE, initial_sync=False, reason="sabotage")
 
 
 def no_second_guard() -> None:

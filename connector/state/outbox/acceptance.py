@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from connector.model.facts import Version
+from connector.model.states import EventKind, OrderState, Taken
 from connector.state import bulk
 from connector.state.audit import Event
 from connector.state.audit import write as write_events
@@ -51,7 +52,7 @@ class Result(msgspec.Struct, frozen=True):
     """
 
     ref: str
-    outcome: str
+    outcome: Taken
     lane: str
     rule: str
     reason: str
@@ -105,16 +106,16 @@ def accept(
         if row is not None and _older(version, row, now):
             stale += 1
             differs = version.hash != row.hash and version.fetched_at >= row.fetched_at
-            results.append(_result(version, "stale", differs=differs))
+            results.append(_result(version, Taken.STALE, differs=differs))
             if version.hash != row.hash:
                 events.append(_event(now, store, version, "stale", "older than what is known, left out"))
             continue
         state = version.state
-        if row is not None and state == "waiting" and not force and not row.maybe:
-            state = "delivered" if version.hash == row.told_hash else state
+        if row is not None and state == OrderState.WAITING and not force and not row.maybe:
+            state = OrderState.DELIVERED if version.hash == row.told_hash else state
         if row is not None and not force and _same(row, version, state):
             unchanged += 1
-            results.append(_result(version, "unchanged"))
+            results.append(_result(version, Taken.UNCHANGED))
             if version.changed_at != row.changed_at:
                 # Else a late document from in between would be taken for news.
                 touched.append(
@@ -133,8 +134,8 @@ def accept(
                 values["order_id"] = row.order_id
             newer.append({f"new_{name}": value for name, value in values.items()} | old)
         taken[version.ref] = version.body
-        waiting += state == "waiting"
-        results.append(_result(version, state))
+        waiting += state == OrderState.WAITING
+        results.append(_result(version, Taken(state)))
         events.append(_event(now, store, version, state, _told(version, state)))
     bulk.run(connection, _INSERT, fresh)
     bulk.run(connection, _RENEW, newer)
@@ -174,7 +175,7 @@ def _same(row: Row[Any], version: Version, state: str) -> bool:
         return True
     if row.rule == DISCARDED and row.changed_at == version.changed_at:
         return True
-    if row.state == "failed" and row.hash is not None and row.hash == version.hash:
+    if row.state == OrderState.FAILED and row.hash is not None and row.hash == version.hash:
         return True
     if (row.state, row.rule, row.reason, row.notes) != (state, version.rule, version.reason, version.notes):
         return False
@@ -204,7 +205,7 @@ def _without_collisions(
                 reason = f"order_id: the order went out as {row.order_id} and cannot become {number}"
         if reason:
             version = msgspec.structs.replace(
-                version, state="failed", reason=reason, order_id=None, body=None, hash=None, rule=""
+                version, state=OrderState.FAILED, reason=reason, order_id=None, body=None, hash=None, rule=""
             )
         checked.append(version)
     return checked
@@ -212,20 +213,22 @@ def _without_collisions(
 
 def _event(now: datetime, store: str, version: Version, outcome: str, detail: str) -> Event:
     when = version.changed_at.isoformat().replace("+00:00", "Z")
-    return Event(now, store, version.ref, "seen", outcome, f"by {version.feed}, changed {when}: {detail}")
+    return Event(
+        now, store, version.ref, EventKind.SEEN, outcome, f"by {version.feed}, changed {when}: {detail}"
+    )
 
 
-def _result(version: Version, outcome: str, *, differs: bool = False) -> Result:
+def _result(version: Version, outcome: Taken, *, differs: bool = False) -> Result:
     lane = version.lane if version.body else ""
     return Result(version.ref, outcome, lane, version.rule, version.reason, differs)
 
 
 def _told(version: Version, state: str) -> str:
-    if state == "skipped":
+    if state == OrderState.SKIPPED:
         return f"skipped by rule {version.rule}" + (f" ({version.reason})" if version.reason else "")
-    if state == "failed":
+    if state == OrderState.FAILED:
         return f"cannot be sent: {version.reason}"
-    if state == "delivered":
+    if state == OrderState.DELIVERED:
         return "Privy already knows this payload"
     statuses = f"{version.financial_status or 'no'} / {version.fulfillment_status or 'no'} status"
     why = f": {version.why}" if version.why else ""

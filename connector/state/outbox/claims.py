@@ -15,8 +15,8 @@ import msgspec
 from sqlalchemy import Connection, Row, bindparam, case, func, select, update
 
 from connector.mapping import lanes
-from connector.model.facts import LaneFacts, LaneName, LaneRules
-from connector.model.states import Settlement
+from connector.model.facts import LaneFacts, LaneRules
+from connector.model.states import EventKind, Lane, OrderState, Settlement
 from connector.state import audit, bulk, quota, stores
 from connector.state.outbox.payloads import BODIES
 from connector.state.outbox.schema import OUTBOX
@@ -38,7 +38,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     order_id: int
     body: bytes
     hash: str
-    lane: LaneName
+    lane: Lane
     initial_sync: bool
     why: str
     facts: LaneFacts
@@ -130,7 +130,7 @@ def settle(
                 now,
                 one.claim.store,
                 one.claim.ref,
-                "sent",
+                EventKind.SENT,
                 one.outcome.value,
                 f"{one.claim.why}: {one.detail}",
             )
@@ -160,7 +160,7 @@ def take_back(
         if connection.execute(
             _TAKE_BACK, {"its_store": store, "its_ref": ref, "its_hash": sent, "its_due_at": steady}
         ).rowcount:
-            audit.write(connection, [audit.Event(now, store, ref, "note", "waiting", detail)])
+            audit.write(connection, [audit.Event(now, store, ref, EventKind.NOTE, "waiting", detail)])
 
 
 def in_flight(connection: Connection, account: str) -> dict[str, int]:
@@ -203,7 +203,9 @@ def recover(connection: Connection, account: str, *, now: datetime, steady: floa
         .values(due_at=steady + longest)
     )
     detail = "the program stopped before an answer came; Privy may hold it, so the newest state is sent again"
-    audit.write(connection, [audit.Event(now, row.store, row.ref, "sent", "unknown", detail) for row in lost])
+    audit.write(
+        connection, [audit.Event(now, row.store, row.ref, EventKind.SENT, "unknown", detail) for row in lost]
+    )
     return len(lost)
 
 
@@ -244,10 +246,10 @@ def _due(connection: Connection, due: dict[str, Any], grant: quota.Grant, most: 
     room = min(grant.live, most)
     rows: list[Row[Any]] = []
     if room > 0:
-        rows += connection.execute(_DUE["live"], due | {"most": room})
+        rows += connection.execute(_DUE[Lane.LIVE], due | {"most": room})
     room = min(grant.history, room - len(rows))
     if room > 0:
-        rows += connection.execute(_DUE["history"], due | {"most": room})
+        rows += connection.execute(_DUE[Lane.HISTORY], due | {"most": room})
     return rows
 
 
@@ -310,7 +312,7 @@ _IN_FLIGHT = (
 )
 _WAITING = (
     OUTBOX.c.account == bindparam("account"),
-    OUTBOX.c.state == "waiting",
+    OUTBOX.c.state == OrderState.WAITING,
     OUTBOX.c.claimed_at.is_(None),
     OUTBOX.c.store.in_(bindparam("active", expanding=True)),
 )
@@ -328,7 +330,7 @@ _DUE = {
     .order_by(order)
     .limit(bindparam("most"))
     .with_for_update(of=OUTBOX, skip_locked=True)  # of no effect on SQLite, which has one writer
-    for lane, order in (("live", OUTBOX.c.placed_at.asc()), ("history", OUTBOX.c.placed_at.desc()))
+    for lane, order in ((Lane.LIVE, OUTBOX.c.placed_at.asc()), (Lane.HISTORY, OUTBOX.c.placed_at.desc()))
 }
 _CLAIM = (
     update(OUTBOX)
@@ -349,9 +351,9 @@ _TAKE_BACK = (
         OUTBOX.c.store == bindparam("its_store"),
         OUTBOX.c.ref == bindparam("its_ref"),
         OUTBOX.c.hash == bindparam("its_hash"),
-        OUTBOX.c.state == "failed",
+        OUTBOX.c.state == OrderState.FAILED,
     )
-    .values(state="waiting", reason="", doubted=True, due_at=bindparam("its_due_at"))
+    .values(state=OrderState.WAITING, reason="", doubted=True, due_at=bindparam("its_due_at"))
 )
 _RELANE = (
     update(OUTBOX)
@@ -363,7 +365,7 @@ _RELANE = (
 def _settle_statements() -> dict[Settlement, Any]:
     free = {"claimed_at": None, "claimed_lane": None}
     row = update(OUTBOX).where(OUTBOX.c.store == bindparam("its_store"), OUTBOX.c.ref == bindparam("its_ref"))
-    sent_is_newest = (OUTBOX.c.hash == bindparam("its_hash")) & (OUTBOX.c.state == "waiting")
+    sent_is_newest = (OUTBOX.c.hash == bindparam("its_hash")) & (OUTBOX.c.state == OrderState.WAITING)
     # A version that came in meanwhile is tried for itself.
     same = OUTBOX.c.hash == bindparam("its_hash")
     later = row.values(
@@ -375,14 +377,14 @@ def _settle_statements() -> dict[Settlement, Any]:
     )
     failed = row.values(
         **free,
-        state=case((sent_is_newest, "failed"), else_=OUTBOX.c.state),
+        state=case((sent_is_newest, OrderState.FAILED), else_=OUTBOX.c.state),
         reason=case((sent_is_newest, bindparam("its_reason")), else_=OUTBOX.c.reason),
         maybe=bindparam("its_maybe"),
     )
     return {
         Settlement.DELIVERED: row.values(
             **free,
-            state=case((sent_is_newest, "delivered"), else_=OUTBOX.c.state),
+            state=case((sent_is_newest, OrderState.DELIVERED), else_=OUTBOX.c.state),
             told_hash=bindparam("its_hash"),
             told_at=bindparam("its_now"),
             told_live=case((OUTBOX.c.told_live, True), else_=bindparam("its_live")),

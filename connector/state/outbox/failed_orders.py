@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, func, select, update
 
+from connector.model.states import OrderState
 from connector.state.outbox.schema import DISCARDED, OUTBOX
 
 
@@ -54,7 +55,7 @@ def groups(connection: Connection, stores: Sequence[str]) -> list[Group]:
     changed = OUTBOX.c.changed_at
     rows = connection.execute(
         select(OUTBOX.c.store, OUTBOX.c.reason, count, func.min(changed), func.max(changed))
-        .where(OUTBOX.c.store.in_(stores), OUTBOX.c.state == "failed")
+        .where(OUTBOX.c.store.in_(stores), OUTBOX.c.state == OrderState.FAILED)
         .group_by(OUTBOX.c.store, OUTBOX.c.reason)
         .order_by(count.desc(), OUTBOX.c.store, OUTBOX.c.reason)
     )
@@ -66,7 +67,7 @@ def listed(
 ) -> list[Failure]:
     """Failed orders (of a store, for a reason), by store and reason, the last changed first."""
     columns: list[Any] = [OUTBOX.c[name] for name in Failure.__struct_fields__]
-    query = select(*columns).where(OUTBOX.c.state == "failed")
+    query = select(*columns).where(OUTBOX.c.state == OrderState.FAILED)
     if store is not None:
         query = query.where(OUTBOX.c.store == store)
     if reason is not None:
@@ -79,7 +80,7 @@ def last(connection: Connection, store: str) -> LastFailure | None:
     """The failed order of a store that was fetched last."""
     row = connection.execute(
         select(OUTBOX.c.ref, OUTBOX.c.number, OUTBOX.c.reason, OUTBOX.c.fetched_at)
-        .where(OUTBOX.c.store == store, OUTBOX.c.state == "failed")
+        .where(OUTBOX.c.store == store, OUTBOX.c.state == OrderState.FAILED)
         .order_by(OUTBOX.c.fetched_at.desc())
         .limit(1)
     ).first()
@@ -90,6 +91,6 @@ def set_aside(connection: Connection, store: str, refs: Sequence[str]) -> None:
     """failed → skipped, by the rule of what an operator discarded."""
     connection.execute(
         update(OUTBOX)
-        .where(OUTBOX.c.store == store, OUTBOX.c.ref.in_(refs), OUTBOX.c.state == "failed")
-        .values(state="skipped", rule=DISCARDED)
+        .where(OUTBOX.c.store == store, OUTBOX.c.ref.in_(refs), OUTBOX.c.state == OrderState.FAILED)
+        .values(state=OrderState.SKIPPED, rule=DISCARDED)
     )

@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import Connection, Row, func, literal, select
 
 from connector.model.payload import MAX_ORDER_ID
+from connector.model.states import OrderState
 from connector.state.documents import DOCUMENTS
 from connector.state.outbox.schema import OUTBOX
 from connector.state.stores import STORES
@@ -142,7 +143,7 @@ def backlog(connection: Connection, stores: Sequence[str]) -> list[Backlog]:
     """What waits to be sent, by store and lane; none for a lane where nothing waits."""
     rows = connection.execute(
         select(OUTBOX.c.store, OUTBOX.c.lane, func.count(), func.min(OUTBOX.c.fetched_at))
-        .where(OUTBOX.c.store.in_(stores), OUTBOX.c.state == "waiting")
+        .where(OUTBOX.c.store.in_(stores), OUTBOX.c.state == OrderState.WAITING)
         .group_by(OUTBOX.c.store, OUTBOX.c.lane)
     )
     return [Backlog(*row) for row in rows]
@@ -210,7 +211,8 @@ def unconfigured(connection: Connection, configured: Collection[str]) -> list[Un
             select(func.count()).select_from(DOCUMENTS).where(DOCUMENTS.c.store == store)
         )
         waiting, failed, delivered, skipped = (
-            sums.get(state, 0) for state in ("waiting", "failed", "delivered", "skipped")
+            sums.get(state, 0)
+            for state in (OrderState.WAITING, OrderState.FAILED, OrderState.DELIVERED, OrderState.SKIPPED)
         )
         one = Unconfigured(store, waiting, failed, delivered, skipped, held or 0)
         if one.waiting or one.failed or one.documents:

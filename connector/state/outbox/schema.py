@@ -15,7 +15,6 @@ from sqlmodel import Field
 
 from connector.state.database import Record, UtcTime, table_of
 
-STATES = ("waiting", "delivered", "skipped", "failed")
 FORGOTTEN = "forgotten"  # the rule under which an order is kept without its buyer's data
 RETIRED = "retired"  # the rule for what waited when its store was taken out of the configuration
 DISCARDED = "discarded"  # the rule under which an operator sets a failed order aside

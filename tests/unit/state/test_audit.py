@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from connector.model.states import EventKind
 from connector.state import audit
 from connector.state.audit import Event
 from tests.state import NOW, State, open_state
@@ -19,7 +20,7 @@ def state(database_url: str) -> Iterator[State]:
 
 
 def sent(hours_ago: float, outcome: str, ref: str = "1", store: str = "acme") -> Event:
-    return Event(NOW - timedelta(hours=hours_ago), store, ref, "sent", outcome, "")
+    return Event(NOW - timedelta(hours=hours_ago), store, ref, EventKind.SENT, outcome, "")
 
 
 def test_requests_are_counted_by_the_hour_in_which_they_ended(state: State) -> None:
@@ -33,7 +34,7 @@ def test_requests_are_counted_by_the_hour_in_which_they_ended(state: State) -> N
             sent(1, "prevented"),  # never left
             sent(23, "delivered"),
             sent(24, "delivered"),  # before the hours that are asked for
-            Event(NOW, "acme", "1", "seen", "delivered", ""),
+            Event(NOW, "acme", "1", EventKind.SEEN, "delivered", ""),
         ],
     )
     hours = state.do(audit.hourly, NOW)

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, create_engine, select
 from sqlmodel import SQLModel
 
 from connector.model.limits import Limits
+from connector.model.states import Lane
 from connector.sandbox.limits import Kind, Window
 from connector.settings.models import AccountSettings
 from connector.state import quota
@@ -188,7 +189,7 @@ class Crashes(RuleBasedStateMachine):
 
     def _per_lane(self) -> dict[str, int]:
         lanes = [lane for _, lane in self.flying]
-        return {lane: lanes.count(lane) for lane in quota.LANES}
+        return {lane: lanes.count(lane) for lane in Lane}
 
     @rule(seconds=st.floats(0.0, 70.0))
     def time_passes(self, seconds: float) -> None:
