@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO, cast
@@ -42,7 +42,10 @@ def daemon_lock(engine: Engine, path: Path | None, *, lets_go: bool = False) -> 
                 )
             if lets_go:
                 _advisory(connection, LETS_GO)
-            yield DaemonLock(connection=connection)
+            try:
+                yield DaemonLock(connection=connection)
+            finally:
+                _give_back(connection)
         return
     beside = lock_path(path)
     with _opened(beside, "a+") as file:
@@ -109,7 +112,10 @@ def asking(engine: Engine, path: Path | None) -> Iterator[None]:
         with _session(engine) as connection:
             if not _advisory(connection, ASKS):
                 raise AlreadyRunning(second)
-            yield
+            try:
+                yield
+            finally:
+                _give_back(connection)
         return
     with _opened(_asking_path(path), "a") as file:
         try:
@@ -142,6 +148,12 @@ def _session(engine: Engine) -> Connection:
     connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
     connection.detach()
     return connection
+
+
+def _give_back(connection: Connection) -> None:
+    """The session's end gives its locks back too, but the server may take its time with that."""
+    with suppress(DBAPIError):
+        connection.execute(text("SELECT pg_advisory_unlock_all()"))
 
 
 def _advisory(connection: Connection, number: int) -> bool:

@@ -30,13 +30,13 @@ def prepare(path: Path) -> None:
     if path.parent.is_dir() and not path.exists():
         with suppress(OSError):  # the same fault is told in words when the database is opened
             path.touch(mode=0o600)  # it holds buyers' data; its log and index take the same rights
-    with suppress(FileNotFoundError):
+    with suppress(OSError):  # what cannot be looked at cannot be opened either
         found = path.stat()
         if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
             raise StateError(
                 f"database: {path} has {found.st_nlink} names (hard links); SQLite keeps a log for each, so "
                 "that programs under different names would destroy each other's work. Remove the others; for "
-                "a copy use: connector backup"
+                'a copy: sqlite3 connector.db ".backup copy.db"'
             )
         if mounted_alone(path.resolve()):
             raise StateError(
