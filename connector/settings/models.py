@@ -153,13 +153,13 @@ class QuotaSettings(StrictModel):
     per_minute: int = Field(
         60,
         ge=1,
-        le=1_000_000,
+        le=10**9,
         description="Requests a minute at most; left out, it is what Privy's answers say.",
     )
     per_day: int = Field(
         10_000,
         ge=1,
-        le=1_000_000_000,
+        le=10**12,
         description="Requests a day at most; left out, it is what Privy's answers say.",
     )
     reserve_for_live: Percent = Field(
@@ -219,7 +219,7 @@ class ReconcileSettings(StrictModel):
         "1h", validate_default=True, description="How often orders not yet in an end state are fetched again."
     )
     per_minute: int = Field(
-        20, ge=1, le=1_000_000, description="At most so many requests a minute to the shop for it."
+        20, ge=1, le=10**9, description="At most so many requests a minute to the shop for it."
     )
 
 
@@ -245,7 +245,7 @@ class StoreSettings(StrictModel):
         (), description="What the shop signs its webhooks with; two while rotating."
     )
     webhook_fetches_per_minute: int = Field(
-        60, ge=1, le=1_000_000, description="At most so many orders a minute are fetched because of webhooks."
+        60, ge=1, le=10**9, description="At most so many orders a minute are fetched because of webhooks."
     )
     live_from: PastTime | None = Field(
         None, description="Orders placed before are history and set off no mail; default: when first seen."
