@@ -49,7 +49,7 @@ def a_status(
     ],
 )
 def test_scripts_are_told_by_the_exit_code(monkeypatch: pytest.MonkeyPatch, now: Status, wrong: bool) -> None:
-    monkeypatch.setattr(command, "with_app", lambda config, work: now)
+    monkeypatch.setattr(command, "with_app", lambda config, work, **how: now)
     for options in ([], ["--json"]):
         ended = CliRunner().invoke(command.status, options, obj=Path("x"))
         assert ended.exit_code == 0, "without --check it tells, and judges nothing"

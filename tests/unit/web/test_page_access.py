@@ -586,6 +586,9 @@ def _document(number: int) -> dict[str, Any]:
         "phone": "(212) 555-0142", "country": "US",
     }  # fmt: skip
     document |= {"id": number, "number": str(984 + number)}
+    document |= dict.fromkeys(
+        ("date_created_gmt", "date_modified_gmt", "date_paid_gmt"), "2026-05-20T10:00:00"
+    )
     document["billing"] |= {**person, "email": "ann.private@shop.example"}
     document["shipping"] |= person
     document["line_items"][0]["name"] = "Engraved-for-Bob"
