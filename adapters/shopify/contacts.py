@@ -39,8 +39,10 @@ def phones_of(
     ]
     phones = [phone for phone in found if phone.text]
     consent = _sms_consent(known.get("smsMarketingConsent"))
-    if not own.text or consent is None:
+    if consent is None:
         return tuple(phones), None
+    if not own.text:  # Shopify keeps the number back: a withdrawal needs none, where the order has no other
+        return tuple(phones), None if consent.given or phones else consent
     if consent.given:
         return (own, *(phone for phone in phones if phone is not own)), consent
     return tuple(phones), consent if _same_number(phones[0].text, own.text) else None

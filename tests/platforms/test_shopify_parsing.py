@@ -326,6 +326,22 @@ def test_consent_to_texts_is_that_of_the_number_which_goes_first(
     assert (made.sms_consent.given if made.sms_consent else None) is consent
 
 
+@pytest.mark.parametrize(
+    ("phone", "state", "consent"),
+    [
+        (None, "UNSUBSCRIBED", False),
+        (None, "SUBSCRIBED", None),
+        ("+1 212 555 0142", "UNSUBSCRIBED", None),
+    ],
+)
+def test_a_withdrawal_goes_out_though_shopify_keeps_the_number_back(
+    phone: str | None, state: str, consent: bool | None
+) -> None:
+    known = {"defaultPhoneNumber": {"phoneNumber": None, "smsMarketingConsent": {"state": state}}}
+    made = order(phone=phone, billingAddress=None, shippingAddress=None, customer=known)
+    assert (made.sms_consent.given if made.sms_consent else None) is consent
+
+
 def test_a_guest_says_nothing_of_consent() -> None:
     made = order(customer=None, customerAcceptsMarketing=True)
     assert made.email_consent is made.sms_consent is None
