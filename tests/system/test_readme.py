@@ -1,4 +1,4 @@
-"""The README tells the truth about files, commands and dependencies."""
+"""The README and the documentation tell the truth about files, commands and dependencies."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ from connector.sdk import registry
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-PROMISED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", README)
+PAGES = [
+    ROOT / name
+    for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "adapters/README.md")
+]
+PAGES += sorted((ROOT / "docs").rglob("*.md"))
+DOCS = "\n".join(page.read_text() for page in PAGES)
+PROMISED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", DOCS)
 
 
 @pytest.mark.parametrize(
-    "path", sorted(set(re.findall(r"`((?:tests|config|adapters|connector)/[\w./-]+)`", README)))
+    "path", sorted(set(re.findall(r"`((?:tests|config|adapters|connector)/[\w./-]+)`", DOCS)))
 )
 def test_every_file_that_it_names_exists(path: str) -> None:
     assert (ROOT / path).exists()
@@ -38,7 +44,7 @@ def test_the_index_of_promises_is_read() -> None:
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_every_command_stands_in_it_and_can_be_loaded(command: str) -> None:
-    assert re.search(rf"`{command}\b", README)
+    assert re.search(rf"`{command}\b", DOCS)
     loaded = connector.get_command(click.Context(connector), command)
     assert loaded is not None
     assert loaded.name == command
@@ -55,4 +61,15 @@ def test_every_dependency_earns_its_place_in_the_table() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for dependency in project["dependencies"]:
         name = re.split(r"[^A-Za-z0-9-]", dependency)[0]
-        assert re.search(rf"^\|[^|]*\b{name}\b", README, re.MULTILINE | re.IGNORECASE), name
+        assert re.search(rf"^\|[^|]*\b{name}\b", DOCS, re.MULTILINE | re.IGNORECASE), name
+
+
+def test_the_readme_is_one_screen_of_what_it_is() -> None:
+    assert len(README.splitlines()) <= 150
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[\w-]*)?\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
