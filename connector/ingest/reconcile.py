@@ -6,11 +6,10 @@ webhooks and late indexes miss things. An order that stands as it was costs Priv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from connector.ingest.identity import verify
 from connector.ingest.lookup import look, rest
@@ -19,8 +18,7 @@ from connector.ingest.source import Shop
 from connector.model.states import BreakerScope, OrderState
 from connector.sdk.contract import History, Page
 from connector.state import breakers
-from connector.state.outbox import acceptance
-from connector.state.outbox.schema import OUTBOX
+from connector.state.outbox import acceptance, queries
 
 
 class Sum(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +69,7 @@ async def look_at_open(shop: Shop, since: datetime, requests: int, *, pace: floa
     how many orders were looked at. Raises AuthError and Unavailable.
     """
     async with shop.rereading:
-        refs = await shop.db.run(_open, shop.name, since, requests * shop.adapter.batch)
+        refs = await shop.db.run(queries.not_final, shop.name, since, requests * shop.adapter.batch)
         await look(shop, refs, "reconcile", pace=pace)
     return len(refs)
 
@@ -95,7 +93,8 @@ async def _reconcile(shop: Shop, since: datetime, until: datetime, pace: float) 
         listed.update(document.ref for document in page.documents)
         cursor, more, unread = page.cursor, page.more, list(page.gaps)
         await rest(shop, sent, pace, page.wait)
-    gone = await shop.db.run(_unlisted, shop.name, since, until, listed)
+    told = await shop.db.run(queries.told_between, shop.name, since, until)
+    gone = [ref for ref in told if ref not in listed]  # trashed, deleted or moved in time
     await look(shop, gone, "reconcile", pace=pace)
     return await shop.db.run(_sum, shop, since, until, listed, differing, brought_in, len(gone), unread)
 
@@ -103,37 +102,6 @@ async def _reconcile(shop: Shop, since: datetime, until: datetime, pace: float) 
 def _take(connection: Connection, shop: Shop, page: Page, fetched_at: datetime) -> acceptance.Accepted:
     now, steady = shop.clock.now(), shop.clock.steady()
     return take(connection, shop, page.documents, "reconcile", fetched_at, now, steady)
-
-
-def _unlisted(
-    connection: Connection, store: str, since: datetime, until: datetime, listed: set[str]
-) -> list[str]:
-    """Orders that Privy was told of and that the shop did not list: trashed, deleted or moved in time."""
-    rows = connection.execute(
-        select(OUTBOX.c.ref).where(
-            OUTBOX.c.store == store,
-            OUTBOX.c.placed_at >= since,
-            OUTBOX.c.placed_at < until,
-            OUTBOX.c.told_hash.is_not(None) | OUTBOX.c.maybe,
-            OUTBOX.c.settled.is_(False),
-        )
-    )
-    return [row.ref for row in rows if row.ref not in listed]
-
-
-def _open(connection: Connection, store: str, since: datetime, most: int) -> Sequence[str]:
-    rows = connection.execute(
-        select(OUTBOX.c.ref)
-        .where(
-            OUTBOX.c.store == store,
-            OUTBOX.c.state == OrderState.DELIVERED,
-            OUTBOX.c.settled.is_(False),
-            OUTBOX.c.placed_at >= since,
-        )
-        .order_by(OUTBOX.c.looked_at.nulls_first(), OUTBOX.c.placed_at.desc())
-        .limit(most)
-    )
-    return [row.ref for row in rows]
 
 
 def _sum(
@@ -152,11 +120,7 @@ def _sum(
     states: dict[str, int] = dict.fromkeys(OrderState, 0)
     skipped: dict[str, int] = {}
     known: set[str] = set()
-    for ref, state, rule in connection.execute(
-        select(OUTBOX.c.ref, OUTBOX.c.state, OUTBOX.c.rule).where(OUTBOX.c.store == store)
-    ):
-        if ref not in listed:
-            continue
+    for ref, state, rule in queries.states(connection, store, listed):
         known.add(ref)
         if ref in differing:
             continue

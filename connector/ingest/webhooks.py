@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, bindparam, delete, exists
+from sqlalchemy import Connection
 
 from connector.ingest import erasure
 from connector.ingest.lookup import look_at
@@ -21,9 +21,8 @@ from connector.model.errors import StateError, UsageError
 from connector.model.states import BreakerScope, EventKind, InboxKind
 from connector.runtime import faults
 from connector.state import audit, breakers, inbox, troubles
-from connector.state.inbox import INBOX, Errand
+from connector.state.inbox import Errand
 from connector.state.outbox import acceptance
-from connector.state.outbox.schema import OUTBOX
 
 log = structlog.get_logger()
 
@@ -36,17 +35,6 @@ QUIET = 0.3  # seconds after a webhook in which those that follow it are gathere
 ROUNDS = 3  # at most so many times
 LONGEST = 3600.0  # seconds after which an empty inbox is looked into all the same
 WHO = "because the shop asked for it"
-
-# All at once: a bulk edit at the shop is thousands of webhooks, and a poll reads their orders by the page.
-_DROP_READ = delete(INBOX).where(
-    INBOX.c.store == bindparam("its_store"),
-    INBOX.c.kind == InboxKind.LOOK,
-    exists().where(
-        OUTBOX.c.store == INBOX.c.store,
-        OUTBOX.c.ref == INBOX.c.subject,
-        OUTBOX.c.fetched_at > INBOX.c.came_at,
-    ),
-)
 
 
 class Next(msgspec.Struct, frozen=True):
@@ -189,7 +177,7 @@ def _next(connection: Connection, shop: Shop) -> Next:
     if errand is not None and errand.kind == InboxKind.LOOK:
         row = acceptance.known(connection, store, [errand.subject]).get(errand.subject)
         if row is not None and row.fetched_at > errand.came_at:
-            connection.execute(_DROP_READ, {"its_store": store})
+            inbox.drop_read(connection, store)
             errand = inbox.due(connection, store, steady)
     if errand is None:
         return Next(None, inbox.next_at(connection, store))

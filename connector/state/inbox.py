@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
+    exists,
     func,
     insert,
     select,
@@ -31,6 +32,7 @@ from sqlmodel import Field
 from connector.model.states import InboxKind
 from connector.sdk.contract import Notice
 from connector.state.database import Record, UtcTime, table_of
+from connector.state.outbox.schema import OUTBOX
 
 KINDS = tuple(
     kind for kind in InboxKind if kind is not InboxKind.MESSAGE
@@ -67,6 +69,18 @@ _ARRIVE = text(
     "version = inbox.version + 1, came_at = excluded.came_at, tries = 0, "
     "due_at = CASE WHEN inbox.due_at < excluded.due_at THEN inbox.due_at ELSE excluded.due_at END"
 ).bindparams(bindparam("now", type_=UtcTime()))
+
+
+# All at once: a bulk edit at the shop is thousands of webhooks, and a poll reads their orders by the page.
+_DROP_READ = delete(INBOX).where(
+    INBOX.c.store == bindparam("its_store"),
+    INBOX.c.kind == InboxKind.LOOK,
+    exists().where(
+        OUTBOX.c.store == INBOX.c.store,
+        OUTBOX.c.ref == INBOX.c.subject,
+        OUTBOX.c.fetched_at > INBOX.c.came_at,
+    ),
+)
 
 
 class Errand(msgspec.Struct, frozen=True):
@@ -143,6 +157,11 @@ def replace(connection: Connection, errand: Errand, kind: str, *, now: datetime,
 def recover(connection: Connection, steady: float) -> None:
     """After a start: what an earlier process left is due now, whatever clock it counted by."""
     connection.execute(update(INBOX).values(due_at=steady))
+
+
+def drop_read(connection: Connection, store: str) -> None:
+    """Take those orders out of a store's inbox that were read after their newest webhook came."""
+    connection.execute(_DROP_READ, {"its_store": store})
 
 
 def counts(connection: Connection) -> dict[str, int]:

@@ -5,7 +5,7 @@ Times are aware UTC. The states are written by ``acceptance``, ``claims`` and ``
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -50,6 +50,7 @@ class Newest(msgspec.Struct, frozen=True):
     prevented: int
 
 
+_PART = 500  # refs of one statement
 _FOUND: list[Any] = [OUTBOX.c[name] for name in Found.__struct_fields__]
 
 
@@ -218,3 +219,44 @@ def unconfigured(connection: Connection, configured: Collection[str]) -> list[Un
         if one.waiting or one.failed or one.documents:
             found.append(one)
     return found
+
+
+def told_between(connection: Connection, store: str, since: datetime, until: datetime) -> list[str]:
+    """The refs of a store's orders placed in a span that Privy may hold and that are not final."""
+    told = select(OUTBOX.c.ref).where(
+        OUTBOX.c.store == store,
+        OUTBOX.c.placed_at >= since,
+        OUTBOX.c.placed_at < until,
+        OUTBOX.c.told_hash.is_not(None) | OUTBOX.c.maybe,
+        OUTBOX.c.settled.is_(False),
+    )
+    return list(connection.scalars(told))
+
+
+def not_final(connection: Connection, store: str, since: datetime, most: int) -> list[str]:
+    """The refs of delivered orders that are not final, placed from ``since`` on, the longest unseen first."""
+    found = (
+        select(OUTBOX.c.ref)
+        .where(
+            OUTBOX.c.store == store,
+            OUTBOX.c.state == OrderState.DELIVERED,
+            OUTBOX.c.settled.is_(False),
+            OUTBOX.c.placed_at >= since,
+        )
+        .order_by(OUTBOX.c.looked_at.nulls_first(), OUTBOX.c.placed_at.desc())
+        .limit(most)
+    )
+    return list(connection.scalars(found))
+
+
+def states(connection: Connection, store: str, refs: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    """(ref, state, skip rule) of those of these orders that are known; reads no order besides them."""
+    wanted = sorted(refs)
+    for start in range(0, len(wanted), _PART):
+        rows = connection.execute(
+            select(OUTBOX.c.ref, OUTBOX.c.state, OUTBOX.c.rule).where(
+                OUTBOX.c.store == store, OUTBOX.c.ref.in_(wanted[start : start + _PART])
+            )
+        )
+        for row in rows:
+            yield row.ref, row.state, row.rule
