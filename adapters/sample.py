@@ -1,14 +1,15 @@
 """The demo's sample shop: the smallest model of an adapter.
 
-API: ``connector.demo.shop.server`` describes it. Lists are read by keyset, so nothing is skipped: the shop
-gives each change a later time than any change before, and orders of one time come by their ids. Money that
+API: ``connector.demo.shop.server`` describes it. Its lists are declared (``_listed``), and read by
+``connector.sdk.keyset``, so nothing is skipped: the shop gives each change a later time than any change
+before. Money that
 went back shows in ``refunded`` only, never in ``payment``. The shop has no webhooks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -29,8 +30,8 @@ from connector.model.order import (
     Status,
     TaxLine,
 )
-from connector.runtime import exact_json
-from connector.runtime.http import Reply, refusal
+from connector.runtime.http import Http, Reply, refusal
+from connector.sdk import keyset
 from connector.sdk.amounts import currency
 from connector.sdk.contract import (
     Adapter,
@@ -123,27 +124,17 @@ class _Row(msgspec.Struct):
     """What must be right in a list for reading on; the rest of an order may be anything."""
 
     id: int
-    created_at: Time
     changed_at: Time
-    placed_at: Time | None = None
 
 
 class _List(msgspec.Struct):
     orders: list[dict[str, Any]]
     total: int
-    more: bool
 
 
 class _About(msgspec.Struct):
     name: str
     address: str
-
-
-class _Cursor(msgspec.Struct, frozen=True):
-    """The last order that was read: its change time, or in history when it was placed, and its id."""
-
-    at: datetime
-    id: int
 
 
 class Credentials(StrictModel):
@@ -164,10 +155,15 @@ class SampleAdapter(Adapter[Credentials, NoOptions]):
         verified="the sample shop of this package, by the tests and the demo",
     )
 
+    def __init__(self, *, url: str, credentials: Any, options: NoOptions, http: Http) -> None:
+        super().__init__(url=url, credentials=credentials, options=options, http=http)
+        size = keyset.PageSize(PAGE)
+        self._changes, self._history = (keyset.Reader(self._listed(by), size) for by in ("changed", "placed"))
+
     async def check(self) -> ShopReport:
         """The shop's name, and one order as a poll reads it."""
         about = _as(_About, await self._get("/shop"))
-        await self._list({"changed_since": "2000-01-01T00:00:00Z", "limit": "1"})
+        await self._get("/orders", {"changed_since": "2000-01-01T00:00:00Z", "limit": "1"})
         return ShopReport(
             findings=[Finding(level="ok", subject="shop", message=f"{about.name} shows its orders")],
             identity=about.address,
@@ -175,28 +171,25 @@ class SampleAdapter(Adapter[Credentials, NoOptions]):
 
     async def changed(self, read: Poll | History) -> Page:
         """By change time for a poll, by the time of placing for history."""
-        last = msgspec.json.decode(read.cursor, type=_Cursor) if read.cursor else None
-        if isinstance(read, Poll):
-            query = {"changed_since": _text(last.at if last else read.since)}
-            query |= {"after": str(last.id)} if last else {}
-        else:
-            query = {
-                "placed_since": _text(read.since),
-                "placed_until": _text(last.at if last else read.until),
-            }
-            query |= {"before": str(last.id)} if last else {}
-        page = await self._list({**query, "limit": str(PAGE)})
-        rows = [_as(_Row, body) for body in page.orders]
-        if rows:
-            end = rows[-1]
-            at = end.changed_at if isinstance(read, Poll) else end.placed_at or end.created_at
-            last = _Cursor(at, end.id)
-        return Page(
-            documents=[_document(row, body) for row, body in zip(rows, page.orders, strict=True)],
-            cursor=exact_json.encode(last or _beginning(read)).decode(),
-            more=page.more and bool(rows),
-            position=last.at.astimezone(UTC) if last else None,
-            total=None if read.cursor else page.total,
+        return await (self._history.history(read) if isinstance(read, History) else self._changes.poll(read))
+
+    def _listed(self, by: str) -> keyset.List:
+        """The orders that were changed, or placed, in a stretch of time."""
+
+        async def fetch(ask: keyset.Ask) -> keyset.Rows:
+            query = {f"{by}_since": _text(ask.low), "offset": str(ask.start), "limit": str(ask.size)}
+            query |= {f"{by}_until": _text(ask.high)} if ask.high else {}
+            reply = await self._reply("/orders", query)
+            found = _as(_List, _good(reply))
+            documents = [_document(_as(_Row, body), body) for body in found.orders]
+            return keyset.Rows(documents=documents, count=found.total, date=reply.date)
+
+        return keyset.List(
+            fetch=fetch,
+            time=f"{by}_at",
+            resolution=timedelta(microseconds=1),
+            overlap=timedelta(0),
+            one=self.fetch,
         )
 
     async def fetch(self, ref: str) -> Document | None:
@@ -258,10 +251,6 @@ class SampleAdapter(Adapter[Credentials, NoOptions]):
         """The shop sends none, so whatever comes is not from it."""
         raise Forged("the sample shop sends no webhooks")
 
-    async def _list(self, query: Mapping[str, str]) -> _List:
-        page: _List = _as(_List, await self._get("/orders", query))
-        return page
-
     async def _get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         return _good(await self._reply(path, query))
 
@@ -301,16 +290,12 @@ def _as(kind: Any, value: Any) -> Any:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise Unavailable(f"the shop answers something else than its API promises ({error})") from None
+        said = f"the shop answers something else than its API promises ({error})"
+        raise Unavailable(said, maybe_done=True) from None
 
 
 def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat()
-
-
-def _beginning(read: Poll | History) -> _Cursor:
-    """Where reading starts again after an empty first page."""
-    return _Cursor(read.since, 0) if isinstance(read, Poll) else _Cursor(read.until, 0)
 
 
 def _document(row: _Row, body: dict[str, Any]) -> Document:

@@ -7,7 +7,7 @@ nowhere but below the configured address.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -20,6 +20,8 @@ from connector.runtime import exact_json, foreign_json
 from connector.runtime.http import Http, Reply, refusal
 
 ORDERS = "admin/orders/"
+MOST_PAGES = 2000  # of one list that is read at once
+MOST_LINE_PAGES = 200  # of one order, where the project sets paging for all lists alike
 REMEMBERED = 2000  # orders whose lines, and goods whose sku, are not asked for again
 
 _IDS = re.compile(r"/(\d+)(?=/)")
@@ -58,6 +60,29 @@ class Client:
         """A page of the orders, newest first. Raises AuthError, Unavailable."""
         return await self._page(ORDERS, query)
 
+    async def pages(
+        self, path: str, query: Mapping[str, str], most: int = MOST_PAGES
+    ) -> AsyncIterator[tuple[Listed, Mapping[str, str]]]:
+        """The pages of a list from one on, each with its query. Raises AuthError, Unavailable.
+
+        Each says where the next one is: one that leads back, or brings nothing new, ends it with a fault.
+        """
+        asked: set[tuple[tuple[str, str], ...]] = set()
+        before: list[dict[str, Any]] = []
+        following: Mapping[str, str] | None = query
+        while following is not None:
+            place = tuple(sorted(following.items()))
+            listed = await self._page(path, following)
+            same = path == ORDERS and bool(listed.following) and listed.rows == before
+            if place in asked or len(asked) >= most or same:
+                raise Unavailable(
+                    f"the shop's list {path} has no end: its pages lead to each other, or say the same again "
+                    "and again"
+                )
+            asked.add(place)
+            yield listed, following
+            before, following = listed.rows, listed.following
+
     async def order(self, ref: str) -> dict[str, Any] | None:
         """One row as the list shows it; None when the shop says that there is none."""
         reply = await self._get(f"{ORDERS}{ref}/")
@@ -74,11 +99,8 @@ class Client:
         key = (ref, *(str(row.get(name)) for name in ("total_incl_tax", "total_excl_tax", "currency")))
         if key not in self._lines:
             found: list[dict[str, Any]] = []
-            query: Mapping[str, str] | None = {}
-            while query is not None:  # where the project sets paging, it sets it for lines as well
-                page = await self._page(f"{ORDERS}{ref}/lines/", query)
+            async for page, _ in self.pages(f"{ORDERS}{ref}/lines/", {}, MOST_LINE_PAGES):
                 found += page.rows
-                query = page.following
             _remember(self._lines, key, [{**line, "sku": await self._sku(line)} for line in found])
         return self._lines[key]
 

@@ -13,20 +13,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 
 import msgspec
 
-from adapters.oscar.client import Client, Listed, ids_of
+from adapters.oscar.client import ORDERS, Client, Listed, ids_of
 from connector.model.errors import Unavailable
 from connector.model.order import Document
 from connector.runtime import exact_json
+from connector.sdk import keyset
 from connector.sdk.contract import History, Page, Poll
 from connector.sdk.fields import moment
 
 MOST = 50  # orders a call
+MOST_ROWS = 20_000  # of the list that a poll goes through
 OVERLAP = timedelta(minutes=10)  # an order is dated in its checkout, and seen when that is committed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,13 +45,14 @@ class PollCursor(msgspec.Struct, frozen=True):
 class HistoryCursor(msgspec.Struct, frozen=True):
     """``at`` is when the last order given was placed, ``given`` those of that very moment.
 
-    ``query`` is that of the page it stood on.
+    ``query`` is that of the page it stood on. ``gaps`` are orders that could not be read.
     """
 
     at: datetime
     given: Sequence[str]
     query: Mapping[str, str]
     total: int | None = None
+    gaps: tuple[keyset.Gap, ...] = ()
 
 
 class _Row(msgspec.Struct, frozen=True):
@@ -69,7 +73,15 @@ async def poll(read: Poll, client: Client, watch: int) -> Page:
         if known.digests.get(row.ref, "" if row.placed_at >= known.at else digests[row.ref])
         != digests[row.ref]
     ]
-    documents = [await document(client, row.body) for row in changes[:MOST]]
+    documents: list[Document] = []
+    gaps: list[keyset.Gap] = []
+    for row in changes[:MOST]:
+        try:
+            documents.append(await _twice(client, row))
+        except keyset.Bad as bad:  # it stays a change, so the next round tries it again
+            gaps.append(keyset.Gap(reason=keyset.reason_of(bad.error), ref=row.ref))
+            keyset.must_be_few(gaps)
+            digests[row.ref] = known.digests.get(row.ref, "")
     for row in changes[MOST:]:
         old = known.digests.get(row.ref)
         if old is None:
@@ -84,6 +96,7 @@ async def poll(read: Poll, client: Client, watch: int) -> Page:
         cursor=exact_json.encode(PollCursor(at, digests)).decode(),
         more=more,
         position=at,
+        gaps=[gap.sentence for gap in gaps],
     )
 
 
@@ -107,10 +120,20 @@ async def history(read: History, client: Client) -> Page:
                 return _history_page(documents, cursor, total, more=False)
             if len(documents) == MOST:
                 return _history_page(documents, cursor, total, more=True)
-            documents.append(await document(client, row.body))
+            gaps = cursor.gaps
+            try:
+                documents.append(await _twice(client, row))
+            except keyset.Bad as bad:
+                gaps = (*gaps, keyset.Gap(reason=keyset.reason_of(bad.error), ref=row.ref))
+                keyset.must_be_few(gaps)
             given = [*cursor.given, row.ref] if row.placed_at == cursor.at else [row.ref]
-            cursor = HistoryCursor(row.placed_at, given, query)
+            cursor = HistoryCursor(row.placed_at, given, query, gaps=gaps)
     return _history_page(documents, cursor, total, more=False)
+
+
+async def _twice(client: Client, row: _Row) -> Document:
+    """The row's document. Raises AuthError, Unavailable, and Bad when the shop fails at this order only."""
+    return await keyset.twice(partial(document, client, row.body), partial(client.order, row.ref))
 
 
 async def document(client: Client, body: dict[str, Any]) -> Document:
@@ -150,29 +173,28 @@ def digest(body: Mapping[str, Any]) -> str:
 async def _newest(client: Client, since: datetime, watch: int) -> list[_Row]:
     """The orders placed since then, and at least ``watch``, newest first."""
     rows: dict[str, _Row] = {}
-    query: Mapping[str, str] | None = {}
-    while query is not None:
-        listed = await client.orders(query)
+    async for listed, _ in client.pages(ORDERS, {}):
         for row in _rows(listed):
             if len(rows) >= watch and row.placed_at < since:
                 return list(rows.values())
             rows.setdefault(row.ref, row)
-        query = listed.following
+        if len(rows) > MOST_ROWS:
+            raise Unavailable(
+                f"the shop lists more than {MOST_ROWS} orders since {since:%Y-%m-%d %H:%M} UTC, more than a "
+                "poll is for: set live_from to a later time, and bring the past in with backfill"
+            )
     return list(rows.values())
 
 
 async def _pages(client: Client, cursor: HistoryCursor) -> AsyncIterator[tuple[Listed, Mapping[str, str]]]:
     """From the page where the cursor stands; from the first where that page has moved up beyond it."""
-    query: Mapping[str, str] | None = cursor.query
-    listed = await client.orders(query)
-    if cursor.query and not any(row.placed_at >= cursor.at for row in _rows(listed)):
-        query = {}
+    query = cursor.query
+    if query:
         listed = await client.orders(query)
-    while query is not None:
-        yield listed, query
-        query = listed.following
-        if query is not None:
-            listed = await client.orders(query)
+        if not any(row.placed_at >= cursor.at for row in _rows(listed)):
+            query = {}
+    async for page in client.pages(ORDERS, query):
+        yield page
 
 
 def _rows(listed: Listed) -> list[_Row]:
@@ -193,4 +215,5 @@ def _history_page(documents: list[Document], cursor: HistoryCursor, total: int |
         more=more,
         position=cursor.at,
         total=total,
+        gaps=[gap.sentence for gap in cursor.gaps],
     )

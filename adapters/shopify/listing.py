@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,9 +14,9 @@ from adapters.shopify.client import Client, Cost, TooDear
 from adapters.shopify.documents import document
 from connector.model.errors import AuthError, Hidden, Unavailable
 from connector.model.order import Document
+from connector.sdk import keyset
 from connector.sdk.graphql import Answer
 
-_CALM = 20  # good answers in a row after which a page may grow again
 _ORDER = "gid://shopify/Order/"
 _SHOWN = timedelta(days=59)  # 60, and a day to be sure
 _NO_DATE = datetime(9999, 12, 31, tzinfo=UTC)
@@ -23,48 +24,55 @@ _NO_DATE = datetime(9999, 12, 31, tzinfo=UTC)
 
 class Rows(msgspec.Struct, frozen=True):
     """A page. ``end`` continues after its last row. ``date``: Shopify's clock. ``wait``: seconds until the
-    bucket holds enough points for another such page."""
+    bucket holds enough points for another such page. ``gap`` is an order that could not be shown."""
 
     documents: list[Document]
     more: bool
     end: str | None
     date: datetime | None
     wait: float
+    gap: keyset.Gap | None = None
 
 
 class Listing:
-    """A page is halved when it is too dear or too heavy for the shop, and grows back later."""
+    """A page is halved when it is too dear or too heavy for the shop, and grows back later; also down to one
+    order at which Shopify fails, which is stepped over."""
 
     def __init__(self, client: Client, largest: int) -> None:
         self._client = client
-        self._largest = largest
-        self._calm = 0
-        self.per_page = largest
+        self._size = keyset.PageSize(largest)
 
     async def page(
         self, search: str, *, sort: str, reverse: bool, after: str | None, most: int = 250
     ) -> Rows:
         """The orders that ``search`` finds, from ``after`` on. Raises AuthError and Unavailable."""
         selection = await self._client.selection()
-        query = queries.orders(selection)
         variables = {"query": search, "sortKey": sort, "reverse": reverse, "after": after}
-        variables["lines"] = queries.LINES
+        fine = most
         while True:
-            size = min(self.per_page, most)
+            size = min(self._size.rows, fine)
+            asked = {**variables, "first": size}
             try:
-                answer = await self._client.ask(query, {**variables, "first": size})
-                break
+                rows = await keyset.twice(
+                    partial(self._rows, selection, asked), partial(self._client.ask, queries.SCOPES)
+                )
             except TooDear:
                 if size == 1:
                     raise
-                self._shrink(size)
-            except Unavailable as error:
-                if error.maybe_done and error.retry_after is None:
-                    self._shrink(size)
-                raise
-        self._calm += 1
-        if self._calm >= _CALM and self.per_page < self._largest:
-            self.per_page, self._calm = min(self._largest, self.per_page * 2), 0
+                self._size.too_heavy(size)
+            except keyset.Bad as bad:
+                if size == 1:
+                    return await self._stepped_over(asked, bad)
+                if bad.error.heavy:
+                    self._size.too_heavy(size)
+                fine = size // 2
+            else:
+                self._size.good()
+                return rows
+
+    async def _rows(self, selection: queries.Selection, variables: Mapping[str, Any]) -> Rows:
+        query = queries.orders(selection)
+        answer = await self._client.ask(query, {**variables, "lines": queries.LINES})
         found = _connection(answer, answer.data.get("orders"))
         cost = Cost.of(answer)
         return Rows(
@@ -74,6 +82,17 @@ class Listing:
             date=answer.reply.date,
             wait=cost.wait() if cost else 0.0,
         )
+
+    async def _stepped_over(self, variables: Mapping[str, Any], bad: keyset.Bad) -> Rows:
+        """The place behind the one order that cannot be shown, which can at least be named."""
+        answer = await self._client.ask(queries.IDS, variables)
+        found = _connection(answer, answer.data.get("orders"))
+        ref = "".join(str(node.get("legacyResourceId")) for node in found.nodes if isinstance(node, dict))
+        if not ref.isdecimal():
+            raise bad.error
+        date = answer.reply.date
+        gap = keyset.Gap(reason=keyset.reason_of(bad.error), ref=ref, tried=date)
+        return Rows([], found.more, found.end, date, 0.0, gap)
 
     async def order(self, ref: str) -> Document | None:
         """One order, fresh; None when the shop has it no more.
@@ -146,9 +165,6 @@ class Listing:
             if not isinstance(order, dict):
                 raise Unavailable("an order went away while its lines were read", maybe_done=True)
             connection = order.get("lineItems")
-
-    def _shrink(self, size: int) -> None:
-        self.per_page, self._calm = max(1, min(self.per_page, size) // 2), 0
 
 
 class _Connection(msgspec.Struct, frozen=True):

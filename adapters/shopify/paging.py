@@ -15,13 +15,16 @@ and what lies outside is dropped here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from adapters.shopify.listing import Listing, Rows
+from connector.model.errors import Hidden, Unavailable
 from connector.model.order import Document
 from connector.runtime import exact_json
+from connector.sdk import keyset
 from connector.sdk.contract import History, Page, Poll
 from connector.sdk.fields import moment
 
@@ -38,6 +41,7 @@ class PollCursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``began`` is Shopify's clock at the round's first answer, ``low`` the bound of the filter, ``after``
     Shopify's own cursor, ``rows`` how many were read with that filter, ``seen`` the newest change seen.
+    ``gaps`` are the orders that could not be shown, which are tried again at the ends of rounds.
     """
 
     at: datetime
@@ -46,6 +50,7 @@ class PollCursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     after: str | None = None
     rows: int = 0
     seen: datetime | None = None
+    gaps: tuple[keyset.Gap, ...] = ()
 
 
 class HistoryCursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -63,6 +68,7 @@ class HistoryCursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     line: int = 0
     tries: int = 0
     paged: bool = False
+    gaps: tuple[keyset.Gap, ...] = ()
 
 
 async def poll(read: Poll, listing: Listing) -> Page:
@@ -78,11 +84,16 @@ async def poll(read: Poll, listing: Listing) -> Page:
     began = cursor.began or rows.date or _NO_DATE
     times = [document.changed_at for document in rows.documents]
     seen = max([cursor.seen or cursor.at, *times])
+    gaps = _with(cursor.gaps, rows.gap)
     if not rows.more:
-        return _page(rows, rows.documents, PollCursor(at=second(min(seen, began))), seen)
+        healed, gaps = await _again(listing, [gap for gap in gaps if gap.due(rows.date)], gaps, rows.date)
+        ended = PollCursor(at=second(min(seen, began)), gaps=gaps)
+        return _page(rows, [*rows.documents, *healed], ended, seen)
     count = cursor.rows + len(times)
-    following = PollCursor(at=cursor.at, began=began, low=low, after=rows.end, rows=count, seen=seen)
-    if count >= MOST_ROWS and second(min(times)) > low:
+    following = PollCursor(
+        at=cursor.at, began=began, low=low, after=rows.end, rows=count, seen=seen, gaps=gaps
+    )
+    if count >= MOST_ROWS and times and second(min(times)) > low:
         # The earliest of the page: an order changed since it was indexed stands at its older place.
         following = msgspec.structs.replace(following, low=second(min(times)), after=None, rows=0)
     return _page(rows, rows.documents, following, seen)
@@ -100,10 +111,38 @@ async def history(read: History, cursor: HistoryCursor, listing: Listing) -> Pag
     documents = placed_within(rows.documents, read)
     reached = oldest(rows.documents, cursor.before)
     count = cursor.rows + len(rows.documents)
-    following = msgspec.structs.replace(cursor, after=rows.end, rows=count)
+    gaps = _with(cursor.gaps, rows.gap)
+    if not rows.more:
+        healed, gaps = await _again(listing, gaps, gaps, rows.date)
+        documents = [*documents, *placed_within(healed, read)]
+    following = msgspec.structs.replace(cursor, after=rows.end, rows=count, gaps=gaps)
     if count >= MOST_ROWS and reached < cursor.before:
         following = msgspec.structs.replace(following, before=reached, after=None, rows=0)
     return _page(rows, documents, following, reached, total=cursor.total)
+
+
+def _with(gaps: tuple[keyset.Gap, ...], gap: keyset.Gap | None) -> tuple[keyset.Gap, ...]:
+    """These, and another one; an order that is stepped over once more stands as it did."""
+    if gap is None or any(gap.same(known) for known in gaps):
+        return gaps
+    keyset.must_be_few((*gaps, gap))
+    return (*gaps, gap)
+
+
+async def _again(
+    listing: Listing, due: Sequence[keyset.Gap], gaps: tuple[keyset.Gap, ...], date: datetime | None
+) -> tuple[list[Document], tuple[keyset.Gap, ...]]:
+    """Try the orders again that are due, one by one; what came, and what still cannot be shown."""
+    found: list[Document] = []
+    for gap in due:
+        try:
+            document = await listing.order(gap.ref)
+        except (Unavailable, Hidden):
+            gaps = tuple(gap.trying(date) if one is gap else one for one in gaps)
+            continue
+        found += [document] if document is not None else []
+        gaps = tuple(one for one in gaps if one is not gap)
+    return found, gaps
 
 
 def placed_between(since: datetime, before: datetime) -> str:
@@ -156,4 +195,5 @@ def _page(
         position=position,
         total=total,
         wait=rows.wait if rows.more else 0.0,
+        gaps=[gap.sentence for gap in cursor.gaps],
     )

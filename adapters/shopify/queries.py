@@ -78,6 +78,13 @@ def orders(selection: Selection) -> str:
     )
 
 
+IDS = (
+    "query Ids($first: Int!, $after: String, $query: String!, $sortKey: OrderSortKeys!, $reverse: Boolean!) {"
+    " orders(first: $first, after: $after, query: $query, sortKey: $sortKey, reverse: $reverse) {"
+    " pageInfo { hasNextPage endCursor } nodes { legacyResourceId } } }"
+)
+
+
 def order(selection: Selection) -> str:
     """One order."""
     return (

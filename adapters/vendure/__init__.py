@@ -1,7 +1,7 @@
 """Vendure v3, GraphQL Admin API (https://docs.vendure.io/reference/graphql-api/admin/).
 
 Quirks, each explained where it is met: refusals with status 200 (``api``), change times that stand still and
-lists (``paging``), cancellations that erase what was sold (``parsing``), computed payment statuses
+lists (``orders``), cancellations that erase what was sold (``parsing``), computed payment statuses
 (``statuses``). Vendure sends no webhooks; a plugin of ours does, whose text stands beside the example store.
 
 How verified: against a real Vendure 3.7.3 on PostgreSQL, November 2026, with recordings and documents of it,
@@ -17,11 +17,11 @@ from typing import Any
 
 from adapters.vendure import configuration, diagnosis
 from adapters.vendure.api import Api
-from adapters.vendure.documents import document
-from adapters.vendure.paging import FEEDS, Lists
+from adapters.vendure.orders import FEEDS, Orders, document
 from adapters.vendure.parsing import parse
 from connector.model.order import Document, Order
 from connector.runtime.http import Http
+from connector.sdk import keyset
 from connector.sdk.contract import (
     Adapter,
     History,
@@ -60,28 +60,29 @@ class Vendure(Adapter[configuration.Credentials, configuration.Options]):
     ) -> None:
         super().__init__(url=url, credentials=credentials, options=options, http=http)
         self.batch = options.page_size
-        self._types = ("Seller",) if options.seller_orders else ("Regular", "Aggregate")
+        types = ("Seller",) if options.seller_orders else ("Regular", "Aggregate")
         self._api = Api(http, self.url, credentials, options)
-        self._lists = Lists(self._api, self._types, options.page_size)
+        self._orders = Orders(self._api, types)
+        size = keyset.PageSize(options.page_size)
+        self._feeds = {feed: keyset.Reader(self._orders.listed(time), size) for feed, time in FEEDS.items()}
 
     async def check(self) -> ShopReport:
         """See ``diagnosis``."""
-        return await diagnosis.diagnose(self._api, self._lists, self.url, self.options)
+        return await diagnosis.diagnose(self._api, self._orders, self.url, self.options)
 
     async def changed(self, read: Poll | History) -> Page:
-        """One request to the list of orders."""
-        return await (self._lists.history(read) if isinstance(read, History) else self._lists.poll(read))
+        """One page of the list of orders; history is by the time of placing."""
+        if isinstance(read, History):
+            return await self._feeds["placed"].history(read)
+        return await self._feeds[read.feed].poll(read)
 
     async def fetch(self, ref: str) -> Document | None:
         """One order; None also for one of a type that this store does not read (a seller's part)."""
-        body = await self._api.order(ref)
-        if body is None or body.get("type") not in self._types:
-            return None
-        return document(body)
+        return await self._orders.order(ref)
 
     async def fetch_many(self, refs: Sequence[str]) -> Sequence[Document]:
         """By their ids, as one list."""
-        return [document(body) for body in (await self._lists.some(list(refs))).bodies]
+        return [document(body) for body in (await self._orders.some(refs)).bodies]
 
     def document(self, body: dict[str, Any], arrived_at: datetime) -> Document:
         """As a list gives it; its change time is its own."""

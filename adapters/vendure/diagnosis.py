@@ -6,7 +6,7 @@ import msgspec
 
 from adapters.vendure.api import Api, shaped
 from adapters.vendure.configuration import Options
-from adapters.vendure.paging import Lists
+from adapters.vendure.orders import Orders
 from adapters.vendure.statuses import FULFILLMENT
 from connector.sdk.contract import Finding, ShopReport
 from connector.sdk.findings import identity_of, own_statuses
@@ -41,9 +41,9 @@ class _About(msgspec.Struct, rename="camel"):
     global_settings: _GlobalSettings
 
 
-async def diagnose(api: Api, lists: Lists, url: str, options: Options) -> ShopReport:
+async def diagnose(api: Api, orders: Orders, url: str, options: Options) -> ShopReport:
     """Raises AuthError and Unavailable when orders cannot be read; all else is a finding."""
-    rows = await lists.newest()
+    rows = await orders.newest()
     about = shaped(await api.ask(_QUERY, {}), _About)
     channel, config = about.active_channel, about.global_settings.server_config
     time = rows.date

@@ -19,7 +19,7 @@ this that needs none.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -55,7 +55,10 @@ NONSENSE: tuple[Any, ...] = (
 
 
 class StandIn(Protocol):
-    """A shop on loopback. ``credentials`` and ``options`` are the store's keys of those names."""
+    """A shop on loopback. ``credentials`` and ``options`` are the store's keys of those names.
+
+    After ``break_order`` whatever would show that order whole is a fault of the server.
+    """
 
     url: str
     credentials: Mapping[str, Any]
@@ -64,6 +67,7 @@ class StandIn(Protocol):
     def place(self, orders: int, *, same_second: bool = False) -> list[str]: ...
     def change(self, ref: str) -> None: ...
     def remove(self, ref: str) -> None: ...
+    def break_order(self, ref: str) -> None: ...
     def before_request(self, act: Callable[[], None]) -> None: ...
     def fail(self, fault: str) -> None: ...
 
@@ -370,6 +374,21 @@ class AdapterContract(PlatformContract):
             assert isinstance(error, Unavailable)
             assert str(error)
 
+    async def test_one_order_at_which_the_shop_fails_does_not_keep_the_others_from_being_read(
+        self, adapter: Adapter[Any, Any], shop: StandIn
+    ) -> None:
+        refs = shop.place(60)
+        shop.break_order(refs[41])
+        seen = await _poll_round(adapter, _long_ago())
+        pages = await _history(adapter, _long_ago(), datetime.now(UTC) + timedelta(minutes=1))
+        listed = {document.ref for page in pages for document in page.documents}
+        for found, gaps in ((set(seen.refs), seen.gaps), (listed, pages[-1].gaps)):
+            assert found == set(refs) - {refs[41]}
+            (gap,) = gaps
+            assert f"order {refs[41]}" in gap
+        shop.change(refs[17])
+        assert refs[17] in (await _poll_round(adapter, _long_ago(), seen.cursor)).refs
+
     async def test_a_silent_shop_is_unavailable_after_a_while(self, shop: StandIn) -> None:
         shop.fail("silence")
         async with Http(read_seconds=0.2) as http:
@@ -430,6 +449,7 @@ class Round(msgspec.Struct):
 
     refs: list[str]
     cursor: str
+    gaps: Sequence[str]
 
 
 def _unreachable(request: httpx.Request) -> httpx.Response:
@@ -455,7 +475,7 @@ async def _poll_round(adapter: Adapter[Any, Any], since: datetime, cursor: str |
         refs += [document.ref for document in page.documents]
         cursor = page.cursor
         if not page.more:
-            return Round(refs, cursor)
+            return Round(refs, cursor, page.gaps)
     raise AssertionError("the poll does not come to an end")
 
 

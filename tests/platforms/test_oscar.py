@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.oscar import Oscar
+from adapters.oscar import Oscar, paging
 from adapters.oscar.configuration import Credentials, Options
 from connector.model.errors import ConnectorError, Unavailable
 from connector.runtime.http import Http
@@ -196,6 +196,31 @@ async def test_a_status_of_the_projects_own_has_no_value_and_is_named_by_check(
     assert not order.settled
     (finding,) = [one for one in (await adapter.check()).findings if one.subject == "statuses"]
     assert "Awaiting stock" in finding.message
+
+
+@pytest.mark.parametrize("following", ["?page=1", "?page=2", "?page={next}"])
+async def test_pages_without_end_are_a_fault_and_no_work_for_ever(
+    shop: Shop, stand: OscarStandIn, http: Http, following: str
+) -> None:
+    """Links that lead back to a page, to the same one, or ever on to the same orders."""
+    shop.paged, shop.following = 2, following
+    stand.place(6)
+    adapter = reader(stand, http)
+    read = History(since=LONG_AGO, until=NOW + timedelta(hours=1))
+    for reading in (polled(adapter), adapter.changed(read)):
+        asked = len(shop.requests)
+        assert "has no end" in str(await refused(reading))
+        assert len(shop.requests) - asked < 20
+
+
+async def test_orders_without_end_are_a_fault_of_the_poll(
+    shop: Shop, stand: OscarStandIn, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "MOST_ROWS", 10)
+    stand.place(30)
+    shop.paged = 5
+    assert "more than 10 orders since" in str(await refused(polled(reader(stand, http))))
+    assert len(shop.requests) == 3
 
 
 async def test_a_list_in_another_order_is_not_trusted(stand: OscarStandIn, shop: Shop, http: Http) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Spoiler:
@@ -18,6 +18,7 @@ class Spoiler:
 
     def __init__(self, application: ASGIApp, faults: Mapping[str, Response]) -> None:
         self.fault = ""
+        self.broken = b""  # an answer that would hold this is a fault of the server
         self.before_request: Callable[[], None] = lambda: None
         self._application = application
         self._faults = faults
@@ -36,8 +37,31 @@ class Spoiler:
             self._abort(scope)
         elif self.fault == "silence":
             await asyncio.Event().wait()
+        elif self.broken:
+            fault = self._faults["fault of the server"]
+            application = unless_broken(self._application, lambda body: self.broken in body, fault)
+            await application(scope, receive, send)
         else:
             await self._application(scope, receive, send)
+
+
+def unless_broken(application: ASGIApp, broken: Callable[[bytes], bool], fault: Response) -> ASGIApp:
+    """Answers with ``fault`` where the body of the application's answer is ``broken``."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        messages: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            messages.append(message)
+
+        await application(scope, receive, keep)
+        if broken(b"".join(message.get("body", b"") for message in messages)):
+            await fault(scope, receive, send)
+            return
+        for message in messages:
+            await send(message)
+
+    return answer
 
 
 class Shop(Protocol):

@@ -3,11 +3,11 @@
 Every call carries ``Authorization: Bearer KEY``. Times are ISO 8601 in UTC, amounts JSON numbers.
 
 - ``GET /shop``: its name, address and number of orders.
-- ``GET /orders?changed_since=TIME[&after=ID]&limit=N``: by change time and id, oldest first.
-- ``GET /orders?placed_since=TIME&placed_until=TIME[&before=ID]&limit=N``: newest first, for history.
+- ``GET /orders?changed_since=TIME[&changed_until=TIME][&offset=N][&limit=N]``: by id; the end is excluded.
+- ``GET /orders?placed_since=TIME[&placed_until=TIME][&offset=N][&limit=N]``: by when they were placed.
 - ``GET /orders/ID``: one order.
 
-A list answers ``{"orders": […], "total": N, "more": true or false}``; ``total`` counts what lies ahead.
+A list answers ``{"orders": […], "total": N}``; ``total`` counts all that match.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -28,6 +28,8 @@ from connector.demo.shop.shop import Shop
 from connector.runtime import exact_json, listener
 
 MOST = 100
+BY: tuple[Literal["changed", "placed"], ...] = ("changed", "placed")
+END = "9999-12-31T00:00:00Z"
 
 
 @asynccontextmanager
@@ -55,13 +57,12 @@ def app(shop: Shop, key: str) -> Starlette:
 
     def orders(request: Request) -> Any:
         query = request.query_params
-        limit = min(_number(query.get("limit")) or MOST, MOST)
-        if "changed_since" in query:
-            return shop.changed(_time(query["changed_since"]), _number(query.get("after")), limit)
-        if "placed_since" in query and "placed_until" in query:
-            since, until = _time(query["placed_since"]), _time(query["placed_until"])
-            return shop.placed(since, until, _number(query.get("before")), limit)
-        raise HTTPException(400, "ask for changed_since, or for placed_since and placed_until")
+        limit, offset = _number(query.get("limit")), _number(query.get("offset"))
+        for by in BY:
+            if f"{by}_since" in query:
+                since, until = _time(query[f"{by}_since"]), _time(query.get(f"{by}_until", END))
+                return shop.listed(by, since, until, offset or 0, min(limit or MOST, MOST))
+        raise HTTPException(400, "ask for changed_since, or for placed_since")
 
     def order(request: Request) -> Any:
         found = shop.orders.get(request.path_params["id"])

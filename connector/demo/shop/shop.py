@@ -1,11 +1,11 @@
-"""The shop's orders, and the two lists in which they can be read."""
+"""The shop's orders, and the lists in which they can be read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -88,11 +88,10 @@ class ShopOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a list. ``total`` counts the orders from the asked place on, this part included."""
+    """A part of a list that holds ``total`` orders."""
 
     orders: list[ShopOrder]
     total: int
-    more: bool
 
 
 class Shop:
@@ -131,32 +130,18 @@ class Shop:
         """Turn a cart into an order."""
         return self.change(number, placed_at=self._stamp())
 
-    def changed(self, since: datetime, after: int | None, limit: int) -> Listed:
-        """Orders by change time and id, oldest first, from ``since`` or behind the order (since, after)."""
-        start = (since, 0 if after is None else after + 1)
-        found = [order for order in self.orders.values() if (order.changed_at, order.id) >= start]
-        found.sort(key=lambda order: (order.changed_at, order.id))
-        return _part(found, limit)
+    def listed(
+        self, by: Literal["changed", "placed"], since: datetime, until: datetime, offset: int, limit: int
+    ) -> Listed:
+        """Orders changed or placed (carts: begun) from ``since`` on and before ``until``, by id."""
 
-    def placed(self, since: datetime, until: datetime, before: int | None, limit: int) -> Listed:
-        """Orders by the time they were placed (carts: begun) and id, newest first.
+        def time(order: ShopOrder) -> datetime:
+            return order.changed_at if by == "changed" else order.placed_at or order.created_at
 
-        From ``since`` (inclusive) to ``until`` (exclusive), or up to just before the order (until, before).
-        """
-        end = (until, before or 0)
-        keyed = [((order.placed_at or order.created_at, order.id), order) for order in self.orders.values()]
-        found = sorted(
-            (pair for pair in keyed if since <= pair[0][0] and pair[0] < end),
-            key=lambda pair: pair[0],
-            reverse=True,
-        )
-        return _part([order for _, order in found], limit)
+        found = [order for _, order in sorted(self.orders.items()) if since <= time(order) < until]
+        return Listed(orders=found[offset : offset + limit], total=len(found))
 
     def _stamp(self) -> datetime:
         """The present, but always later than the last change: a list that is read on misses nothing."""
         self._changed_at = max(self.clock(), self._changed_at + MOMENT)
         return self._changed_at
-
-
-def _part(found: list[ShopOrder], limit: int) -> Listed:
-    return Listed(orders=found[:limit], total=len(found), more=len(found) > limit)

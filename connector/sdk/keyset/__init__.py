@@ -6,8 +6,20 @@ history. See ``reader`` for how, and ``window`` for why that can lose no row.
 """
 
 from connector.sdk.keyset.gaps import Gap, must_be_few, reason_of
-from connector.sdk.keyset.listing import Ask, List, Listing, Rows
+from connector.sdk.keyset.listing import Ask, Bad, List, Listing, Rows, twice
 from connector.sdk.keyset.page_size import PageSize
 from connector.sdk.keyset.reader import Reader
 
-__all__ = ["Ask", "Gap", "List", "Listing", "PageSize", "Reader", "Rows", "must_be_few", "reason_of"]
+__all__ = [
+    "Ask",
+    "Bad",
+    "Gap",
+    "List",
+    "Listing",
+    "PageSize",
+    "Reader",
+    "Rows",
+    "must_be_few",
+    "reason_of",
+    "twice",
+]

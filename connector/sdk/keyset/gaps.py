@@ -22,7 +22,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     reason: str
-    low: datetime
+    low: datetime | None = None
     high: datetime | None = None
     ref: str = ""
     after: str = ""
@@ -56,7 +56,8 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.missing:
             return f"{self.reason}, {_within(self)}"
         which = f"order {self.ref}" if self.ref else f"an order {self._neighbours()}"
-        return f"{which}, {_within(self)}, cannot be read ({self.reason}); the others go on"
+        when = f", {_within(self)}," if self.low else ""
+        return f"{which}{when} cannot be read ({self.reason}); the others go on"
 
     def _neighbours(self) -> str:
         if self.after and self.before:
@@ -83,6 +84,7 @@ def must_be_few(gaps: Sequence[Gap]) -> None:
 
 
 def _within(gap: Gap) -> str:
+    assert gap.low is not None
     if gap.high is None:
         return f"of {gap.low:%Y-%m-%d %H:%M:%S} UTC or later"
     return f"of {gap.low:%Y-%m-%d %H:%M:%S} to {gap.high:%Y-%m-%d %H:%M:%S} UTC"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -13,6 +13,8 @@ from connector.model.errors import Unavailable
 from connector.model.order import Document
 from connector.sdk.fields import moment
 from connector.sdk.keyset.page_size import PageSize
+
+T = TypeVar("T")
 
 NEVER = datetime(9000, 1, 1, tzinfo=UTC)  # no order is of that time or later
 
@@ -87,6 +89,29 @@ class Bad(Exception):
         self.error = error
 
 
+async def twice(attempt: Callable[[], Awaitable[T]], another: Callable[[], Awaitable[object]]) -> T:
+    """What ``attempt`` gives. Raises AuthError, Unavailable, and Bad.
+
+    A fault that may lie in the rows themselves is tried once more when the shop answers to ``another``, a
+    cheap question: nearly every passing fault ends there, and a shop that is down is asked twice, not more.
+    """
+    try:
+        return await attempt()
+    except Unavailable as error:
+        if not _may_be_the_rows(error):
+            raise
+        try:
+            await another()
+        except Unavailable:
+            raise error from None
+    try:
+        return await attempt()
+    except Unavailable as error:
+        if not _may_be_the_rows(error):
+            raise
+        raise Bad(error) from None
+
+
 class Listing:
     """Asks a shop for parts of one list; ``size`` is shared by all lists of the shop."""
 
@@ -95,29 +120,12 @@ class Listing:
         self.size = size
 
     async def rows(self, ask: Ask) -> Rows:
-        """A part of the list, each row once. Raises AuthError, Unavailable, and Bad.
+        """A part of the list, each row once. Raises AuthError, Unavailable, and Bad."""
 
-        A fault that may lie in the rows themselves is tried once more, when the shop answers at all: nearly
-        every passing fault ends there, and a shop that is down is asked no more than twice.
-        """
-        try:
+        async def attempt() -> Rows:
             return self._checked(await self.list.fetch(ask), ask)
-        except Unavailable as error:
-            if not _may_be_the_rows(error):
-                raise
-            await self._answers_at_all(error)
-        try:
-            return self._checked(await self.list.fetch(ask), ask)
-        except Unavailable as error:
-            if not _may_be_the_rows(error):
-                raise
-            raise Bad(error) from None
 
-    async def _answers_at_all(self, error: Unavailable) -> None:
-        try:
-            await self.list.fetch(Ask(low=NEVER, high=None, start=0, size=1))
-        except Unavailable:
-            raise error from None
+        return await twice(attempt, lambda: self.list.fetch(Ask(low=NEVER, high=None, start=0, size=1)))
 
     def _checked(self, rows: Rows, ask: Ask) -> Rows:
         self.size.good()

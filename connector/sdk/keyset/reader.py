@@ -314,7 +314,7 @@ def _retrying(cursor: Cursor, due: Sequence[Gap], date: datetime | None) -> Curs
         return cursor
     gap = due[0]
     same = [one for one in cursor.gaps if one is gap or gap.spans(one)]
-    window = None if gap.ref else Window(low=gap.low, high=gap.high, retry=True)
+    window = Window(low=gap.low, high=gap.high, retry=True) if gap.low and not gap.ref else None
     return msgspec.structs.replace(
         cursor,
         window=window,

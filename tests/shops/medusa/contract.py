@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.shops.medusa.server import KEY, app
 from tests.shops.medusa.shop import Shop
 from tests.shops.serving import Abort, serve
+from tests.shops.spoiler import unless_broken
 
 ANSWERS: dict[str, Response] = {
     "refused key": JSONResponse({"message": "Unauthorized"}, 401),
@@ -39,6 +40,7 @@ class MedusaStandIn:
         self.shop = shop
         self.url = ""
         self.fault = ""
+        self.broken = ""
         self.most = 100_000  # rows of a page, whatever the limit says
         self.ignored = re.compile("(?!)")  # parameters that are passed over
         self.abort: Abort = lambda scope: None
@@ -57,6 +59,10 @@ class MedusaStandIn:
     def remove(self, ref: str) -> None:
         """Deletes an order for good."""
         del self.shop.orders[ref]
+
+    def break_order(self, ref: str) -> None:
+        """From now on the server fails at this order, unless it is asked for its id only."""
+        self.broken = f'"display_id":{self.shop.orders[ref]["display_id"]},'
 
     def before_request(self, act: Callable[[], None]) -> None:
         """Calls ``act`` ahead of each request."""
@@ -83,7 +89,11 @@ class MedusaStandIn:
                 (name, b"%d" % min(int(value), self.most) if name == b"limit" else value)
                 for name, value in pairs
             ]
-            await self._app({**scope, "query_string": urlencode(pairs).encode()}, receive, send)
+            inner = unless_broken(
+                self._app, lambda body: self.broken.encode() in body, ANSWERS["fault of the server"]
+            )
+            application = inner if self.broken else self._app
+            await application({**scope, "query_string": urlencode(pairs).encode()}, receive, send)
 
 
 @contextmanager

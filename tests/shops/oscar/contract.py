@@ -34,6 +34,10 @@ class OscarStandIn(SpoiledStandIn[Shop]):
         step = timedelta() if same_second else timedelta(minutes=20)
         return [self.shop.add(at=start + number * step) for number in range(orders)]
 
+    def break_order(self, ref: str) -> None:
+        """From now on the server fails at this order's lines, as a deleted stock record makes it."""
+        self.shop.broken = ref
+
     def change(self, ref: str) -> None:
         """Gives the order another status."""
         self.shop.orders[ref]["status"] = "Being processed"

@@ -33,6 +33,8 @@ class Shop:
     paged: int = 0
     blocked: bool = False
     newest_first: bool = True
+    following: str = ""  # where every page says that the next one is
+    broken: str = ""  # an order at whose lines the server fails
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     lines: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     skus: dict[str, str] = field(default_factory=lambda: {"1": "MUG-O", "2": "TSHIRT-O", "3": "NOTE-O"})
@@ -94,9 +96,12 @@ class Shop:
             return _json([shown(row) for row in rows])
         page = int(request.query_params.get("page", "1"))
         start, end = (page - 1) * self.paged, page * self.paged
-        if page > 1 and start >= len(rows):
+        if page > 1 and start >= len(rows) and not self.following:
             return JSONResponse({"detail": "Invalid page."}, 404)
         following = str(request.url.include_query_params(page=page + 1)) if end < len(rows) else None
+        if self.following and isinstance(rows[0], str):  # of the orders
+            following = str(request.url).partition("?")[0] + self.following.format(next=page + 1)
+            start, end = 0, self.paged  # whatever is asked for
         body = {"count": len(rows), "next": following, "previous": None}
         return _json({**body, "results": [shown(row) for row in rows[start:end]]})
 
@@ -107,6 +112,8 @@ class Shop:
         return _json(self._row(request, ref))
 
     def _lines(self, request: Request) -> Response:
+        if request.path_params["ref"] == self.broken:
+            return HTMLResponse("<h1>Server Error (500)</h1>", 500)
         return self._paged(request, self.lines.get(request.path_params["ref"], []), lambda line: line)
 
     def _stock_record(self, request: Request) -> Response:

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from connector.demo.shop.catalogue import checkout
 from connector.demo.shop.server import app
 from connector.demo.shop.shop import Shop
+from tests.shops.spoiler import unless_broken
 
 KEY = "sample-key"
 ANSWERS: dict[str, Response] = {
@@ -67,6 +68,10 @@ class SampleStandIn:
         """Deletes an order for good."""
         del self.shop.orders[int(ref)]
 
+    def break_order(self, ref: str) -> None:
+        """From now on the server fails at this order."""
+        self._spoiler.broken = b'"number":"%s"' % self.shop.orders[int(ref)].number.encode()
+
     def before_request(self, act: Callable[[], None]) -> None:
         """Calls ``act`` ahead of each request."""
         self._spoiler.before_request = act
@@ -83,6 +88,7 @@ class Spoiler:
         self.inner = inner
         self.before_request: Callable[[], None] = lambda: None
         self.fault = ""
+        self.broken = b""
         self.reset: Callable[[Any], None] = lambda client: None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,6 +99,9 @@ class Spoiler:
             self.reset(scope["client"])
         elif self.fault == "silence":
             await asyncio.Event().wait()
+        elif self.broken:
+            fault = ANSWERS["fault of the server"]
+            await unless_broken(self.inner, lambda body: self.broken in body, fault)(scope, receive, send)
         else:
             await self.inner(scope, receive, send)
 

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.shops.shopify import admin_api
 from tests.shops.shopify.orders import Document
 from tests.shops.shopify.shop import CONTROLS, Shop
+from tests.shops.spoiler import unless_broken
 
 _PAGES = {
     "html": (200, "<!DOCTYPE html><title>Something went wrong</title>"),
@@ -83,8 +84,14 @@ class _Faulty:
             await self._app(scope, receive, self._spoiled(scope, send, whole=kind == "truncated"))
         elif kind is not None:
             await _failure(shop, kind)(scope, receive, send)
+        elif shop.broken:
+            application = unless_broken(self._app, self._shows_broken, _failure(shop, "internal"))
+            await application(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+    def _shows_broken(self, body: bytes) -> bool:
+        return b'"%s"' % self._shop.broken.encode() in body and b"lineItems" in body
 
     def _dated(self, send: Send) -> Send:
         async def send_dated(message: Any) -> None:

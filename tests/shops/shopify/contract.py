@@ -47,6 +47,10 @@ class ShopifyStandIn:
         """Deletes an order for good."""
         self.shop.delete(int(ref))
 
+    def break_order(self, ref: str) -> None:
+        """From now on Shopify fails at this order, unless it is asked for its id only."""
+        self.shop.broken = ref
+
     def before_request(self, act: Callable[[], None]) -> None:
         """Calls ``act`` ahead of each request."""
         self.shop.before_request = act

@@ -63,6 +63,7 @@ class Shop:
         self.clock = Clock()
         self.bucket = bucket or Bucket()
         self.latency = 0.0
+        self.broken = ""  # an order at which Shopify fails, unless it is asked for its id only
         self.index_lag = 0.0  # seconds after which a change is seen in lists
         self.carrier_moves_updated_at = False
         self.deepest = DEEPEST

@@ -40,6 +40,10 @@ class VendureStandIn(SpoiledStandIn[Shop]):
         step = timedelta() if same_second else timedelta(minutes=20, microseconds=618)
         return [self.shop.add(at=start + number * step) for number in range(orders)]
 
+    def break_order(self, ref: str) -> None:
+        """From now on the server fails at this order, unless it is asked for its id only."""
+        self._spoiler.broken = b'"%s"' % self.shop.orders[ref].body["code"].encode()
+
     def change(self, ref: str) -> None:
         """Cancels a piece."""
         self.shop.cancel_line(ref)

@@ -47,6 +47,10 @@ class WooCommerceStandIn:
         """Deletes an order for good."""
         self.shop.delete(int(ref))
 
+    def break_order(self, ref: str) -> None:
+        """From now on PHP fails at this order."""
+        self.shop.break_order(int(ref))
+
     def before_request(self, act: Callable[[], None]) -> None:
         """Calls ``act`` ahead of each request."""
         self.shop.before_request = act
