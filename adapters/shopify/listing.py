@@ -48,6 +48,7 @@ class Listing:
         """The orders that ``search`` finds, from ``after`` on. Raises AuthError and Unavailable."""
         selection = await self._client.selection()
         variables = {"query": search, "sortKey": sort, "reverse": reverse, "after": after}
+        variables["lines"] = queries.LINES
         fine = most
         while True:
             size = min(self._size.rows, fine)
@@ -72,7 +73,7 @@ class Listing:
 
     async def _rows(self, selection: queries.Selection, variables: Mapping[str, Any]) -> Rows:
         query = queries.orders(selection)
-        answer = await self._client.ask(query, {**variables, "lines": queries.LINES})
+        answer = await self._client.ask(query, variables)
         found = _connection(answer, answer.data.get("orders"))
         cost = Cost.of(answer)
         return Rows(
@@ -85,7 +86,8 @@ class Listing:
 
     async def _stepped_over(self, variables: Mapping[str, Any], bad: keyset.Bad) -> Rows:
         """The place behind the one order that cannot be shown, which can at least be named."""
-        answer = await self._client.ask(queries.IDS, variables)
+        named = {name: value for name, value in variables.items() if name != "lines"}
+        answer = await self._client.ask(queries.IDS, named)
         found = _connection(answer, answer.data.get("orders"))
         ref = "".join(str(node.get("legacyResourceId")) for node in found.nodes if isinstance(node, dict))
         if not ref.isdecimal():
