@@ -21,8 +21,8 @@ import msgspec
 from adapters.medusa import statuses
 from adapters.medusa.statuses import Words
 from connector.model.errors import BadOrder
-from connector.model.order import Address, Discount, Document, LineItem, Order, Phone, TaxLine
-from connector.sdk import amounts
+from connector.model.order import Discount, Document, LineItem, Order, TaxLine
+from connector.sdk import amounts, contacts
 from connector.sdk.fields import Part, earliest, moment, moment_of, part_of, rows_of, text
 from connector.sdk.optional import Optional
 
@@ -42,6 +42,7 @@ ORIGINS: Mapping[str, str] = {
     "shipping_address": "shipping_address",
 }
 
+_NAMES = {"state": "province", "country": "country_code", "postcode": "postal_code"}
 _NOISE = 9  # decimals from which on JSON numbers carry that of binary fractions: 5.7490000000000006
 
 
@@ -108,10 +109,16 @@ def parse(document: Document) -> Order:
         ),
         line_items=tuple(_line_item(line, charge) for line, charge in zip(lines, goods, strict=True)),
         email=read.text(body.get("email"), "email") or read.text(customer.get("email"), "customer.email"),
-        phones=_phones(read, billing, delivery, customer),
+        phones=contacts.phones(
+            read,
+            "country_code",
+            ("billing_address", billing),
+            ("shipping_address", delivery),
+            ("customer", customer),
+        ),
         customer_id=text(body.get("customer_id")) or text(customer.get("id")),
-        billing=_address(read, billing, "billing_address"),
-        shipping=_address(read, delivery, "shipping_address"),
+        billing=contacts.address(read, billing, "billing_address", **_NAMES),
+        shipping=contacts.address(read, delivery, "shipping_address", **_NAMES),
         left_out=read.left_out,
         origins=ORIGINS,
     )
@@ -190,42 +197,3 @@ def _quantity(line: Part) -> Decimal:
     if quantity < 0:
         raise BadOrder("items[].quantity", "is below zero")
     return quantity
-
-
-def _phones(read: Optional, billing: Part, shipping: Part, customer: Part) -> tuple[Phone, ...]:
-    """Billing, else shipping, else the customer's own."""
-    countries = [text(address.get("country_code")) for address in (billing, shipping)]
-    found = (
-        Phone(
-            read.text(billing.get("phone"), "billing_address.phone"),
-            countries[0] or countries[1],
-            "billing_address.phone",
-        ),
-        Phone(
-            read.text(shipping.get("phone"), "shipping_address.phone"),
-            countries[1] or countries[0],
-            "shipping_address.phone",
-        ),
-        Phone(
-            read.text(customer.get("phone"), "customer.phone"), countries[0] or countries[1], "customer.phone"
-        ),
-    )
-    return tuple(phone for phone in found if phone.text)
-
-
-def _address(read: Optional, part: Part, place: str) -> Address:
-    def field(name: str) -> str:
-        return read.text(part.get(name), f"{place}.{name}")
-
-    return Address(
-        first_name=field("first_name"),
-        last_name=field("last_name"),
-        company=field("company"),
-        address1=field("address_1"),
-        address2=field("address_2"),
-        city=field("city"),
-        state_code=field("province"),
-        country_code=field("country_code"),
-        postal_code=field("postal_code"),
-        phone=field("phone"),
-    )

@@ -79,7 +79,7 @@ def listed(client: Client, site: Site, kind: Kind) -> keyset.List:
         time="date_created_gmt" if kind == "created" else "date_modified_gmt",
         zone=UTC,
         needs="WooCommerce 5.8 or newer is needed",
-        resolution=SECOND,
+        resolution=timedelta(seconds=1),
         overlap=OVERLAP,
         stretch=lambda second: site.clock.stretch(second),
         one=one(client),

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from adapters.woocommerce import statuses
 from adapters.woocommerce.configuration import Options
 from connector.model.errors import BadOrder
-from connector.model.order import Address, Consent, Discount, Document, LineItem, Order, Phone, TaxLine
+from connector.model.order import Consent, Discount, Document, LineItem, Order, Phone, TaxLine
+from connector.sdk import contacts
 from connector.sdk.amounts import PRICE_DECIMALS, amount, currency, rounded
 from connector.sdk.fields import Part, earliest, moment, moment_of, rows_of, text
 from connector.sdk.optional import Optional
@@ -41,6 +42,8 @@ ORIGINS: Mapping[str, str] = {
 
 _GIVEN = frozenset({"1", "true", "yes", "on"})
 _WITHHELD = frozenset({"", "0", "false", "no", "off"})
+
+_NAMES = {"state": "state", "country": "country", "postcode": "postcode"}
 
 
 def parse(document: Document, options: Options) -> Order:
@@ -94,8 +97,8 @@ def parse(document: Document, options: Options) -> Order:
         email=read.text(billing.get("email"), "billing.email"),
         phones=_phones(read, billing, shipping, metas, options, sms_consent),
         customer_id=_id(read, body.get("customer_id"), "customer_id"),
-        billing=_address(read, billing, "billing"),
-        shipping=_address(read, shipping, "shipping"),
+        billing=contacts.address(read, billing, "billing", **_NAMES),
+        shipping=contacts.address(read, shipping, "shipping", **_NAMES),
         email_consent=_consent(metas, options.email_consent),
         sms_consent=sms_consent,
         left_out=read.left_out,
@@ -169,39 +172,12 @@ def _phones(
     sms_consent: Consent | None,
 ) -> tuple[Phone, ...]:
     """Billing, else shipping. A number given with the consent to texts goes first: the consent is for it."""
-    countries = [text(address.get("country")) for address in (billing, shipping)]
-    found = [
-        Phone(
-            read.text(billing.get("phone"), "billing.phone"), countries[0] or countries[1], "billing.phone"
-        ),
-        Phone(
-            read.text(shipping.get("phone"), "shipping.phone"), countries[1] or countries[0], "shipping.phone"
-        ),
-    ]
-    if sms_consent is not None and sms_consent.given:
-        found = [
-            *(Phone(text(metas.get(key)), countries[0], f"meta_data[{key}]") for key in options.sms_phone),
-            *found,
-        ]
-    return tuple(phone for phone in found if phone.text)
-
-
-def _address(read: Optional, part: Part, place: str) -> Address:
-    def field(name: str) -> str:
-        return read.text(part.get(name), f"{place}.{name}")
-
-    return Address(
-        first_name=field("first_name"),
-        last_name=field("last_name"),
-        company=field("company"),
-        address1=field("address_1"),
-        address2=field("address_2"),
-        city=field("city"),
-        state_code=field("state"),
-        country_code=field("country"),
-        postal_code=field("postcode"),
-        phone=field("phone"),
-    )
+    found = contacts.phones(read, "country", ("billing", billing), ("shipping", shipping))
+    if sms_consent is None or not sms_consent.given:
+        return found
+    country = text(billing.get("country"))
+    given = (Phone(text(metas.get(key)), country, f"meta_data[{key}]") for key in options.sms_phone)
+    return (*(phone for phone in given if phone.text), *found)
 
 
 def _consent(metas: Mapping[str, Any], keys: Sequence[str]) -> Consent | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Row, delete
 
-from adapters.woocommerce import orders
 from connector.delivery import answers, dispatcher
 from connector.delivery.answers import Outcome
 from connector.ingest import poll
@@ -18,6 +17,8 @@ from connector.model import payload
 from connector.model.facts import Version
 from connector.model.states import AttemptOutcome, Lane
 from connector.runtime.http import Reply
+from connector.sdk.keyset import Listing, reader, window
+from connector.sdk.keyset.window import Part, Window
 from connector.state import cursors, quota
 from connector.state.outbox import acceptance, claims
 from connector.state.outbox.schema import OUTBOX
@@ -46,9 +47,18 @@ def cursor_before_commit() -> None:
     poll._poll_page = poll_page  # type: ignore[assignment]
 
 
-def greater_for_at_least() -> None:
-    """A page begins after the last second of the one before, not with it."""
-    vars(orders)["SECOND"] = timedelta(0)
+def counted_for_read() -> None:
+    """The first page of a window, which was asked for to count it, is taken for read."""
+    plain = window.step
+
+    async def step(listing: Listing, given: Window) -> Part:
+        part = await plain(listing, given)
+        left = part.window.left
+        if left is None or left > listing.size.rows:
+            return part
+        return msgspec.structs.replace(part, window=msgspec.structs.replace(part.window, left=0))
+
+    vars(reader)["step"] = step
 
 
 def flag_lost_on_retry() -> None:

@@ -16,7 +16,7 @@ from tests.fire.scenarios import Scenario, first_broken
     ("saboteur", "scenario", "seeds", "promise"),
     [
         ("cursor_before_commit", scenarios.catching_up, range(6, 24), "newest"),
-        ("greater_for_at_least", scenarios.catching_up, [99], "newest"),
+        ("counted_for_read", scenarios.catching_up, [99], "newest"),
         ("flag_lost_on_retry", scenarios.stormy, range(15), "flag"),
         ("spending_in_memory", scenarios.restarted, range(15), "limit"),
         ("delivered_before_sent", scenarios.stormy, range(15), "newest"),
