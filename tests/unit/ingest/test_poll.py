@@ -48,6 +48,7 @@ class Scripted(Adapter[StrictModel, NoOptions]):
     waits: Sequence[float] = ()
     hidden: datetime | None = None
     gaps: Sequence[str] = ()
+    repeats: Sequence[int] = ()  # by page: its order came before, in the same reading
     asked: tuple[float, ...] = ()  # when pages were asked for
 
     async def check(self) -> ShopReport:
@@ -58,9 +59,12 @@ class Scripted(Adapter[StrictModel, NoOptions]):
         self.asked += (asyncio.get_running_loop().time(),)
         at = int(read.cursor or 0)
         more = at < len(self.waits)
-        found = [] if at else [self.listed]
+        repeats = self.repeats[at] if at < len(self.repeats) else 0
+        found = [self.listed] if repeats or not at else []
         wait = self.waits[at] if more else 0.0
-        return Page(documents=found, cursor=str(at + 1), more=more, wait=wait, gaps=self.gaps)
+        return Page(
+            documents=found, cursor=str(at + 1), more=more, wait=wait, gaps=self.gaps, repeats=repeats
+        )
 
     async def fetch(self, ref: str) -> Document | None:
         if self.hidden is None:
@@ -160,6 +164,19 @@ async def test_what_a_poll_stepped_over_stands_until_it_is_read_and_nothing_rest
     adapter.gaps = ()
     assert await poll(shop)
     assert not state.do(breakers.every)
+
+
+async def test_a_backfill_counts_orders_and_no_repeats_and_tells_what_it_stepped_over(state: State) -> None:
+    adapter = scripted()
+    adapter.waits, adapter.repeats, adapter.gaps = (0.0, 0.0), (0, 1, 1), ["order 8 cannot be read"]
+    shop = shop_of(state, adapter)
+    state.do(backfills.start, "acme", NOW - timedelta(days=1), NOW, NOW)
+    while await read_backfill(shop) is not None:
+        pass
+    (done,) = state.do(backfills.every)
+    assert (done.state, done.found) == ("read", 1)
+    (gap,) = state.do(breakers.every)
+    assert gap.scope is BreakerScope.UNREAD_PAST
 
 
 async def test_a_sum_without_the_orders_that_the_shop_cannot_show_does_not_add_up(state: State) -> None:
