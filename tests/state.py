@@ -58,6 +58,7 @@ class State:
                 account="main",
                 base_url="https://api.privy.com",
                 live_from=LIVE_FROM,
+                starts=True,
                 now=clock.now(),
             )
 

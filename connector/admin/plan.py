@@ -21,9 +21,13 @@ from connector.state.outbox import queries
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """``orders`` found; ``calls`` go to Privy: ``history`` flagged, ``live`` able to write to buyers."""
+    """``orders`` found; ``calls`` go to Privy: ``history`` flagged, ``live`` able to write to buyers.
+
+    ``live_from`` is None while the store is not live.
+    """
 
     store: str
+    live_from: datetime | None
     since: datetime
     until: datetime
     orders: int
@@ -69,6 +73,7 @@ async def plan(
     takes = await shop.db.read(_takes, shop, limits, calls)
     return Plan(
         store=shop.name,
+        live_from=shop.facts.live_from,
         since=since,
         until=until,
         orders=len(seen),

@@ -213,7 +213,7 @@ def _store(
         name=name,
         platform=settings.stores[name].platform,
         account=settings.stores[name].account,
-        live_from=facts.live_from if facts else None,
+        live_from=(facts.live_from if facts else None) or settings.stores[name].live_from,
         read_at=read_at,
         position=max((feed.position for feed in feeds if feed.position), default=None),
         lag_seconds=lag,

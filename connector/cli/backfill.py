@@ -23,7 +23,7 @@ from connector.daemon.app import App
 from connector.daemon.daemon import Daemon, heard
 from connector.daemon.handover import HANDOVER_SECONDS, LOOK
 from connector.ingest.source import Shop, all_readable, must_be_readable
-from connector.model.durations import for_people
+from connector.model.durations import for_people, live_text
 from connector.model.errors import AlreadyRunning, UsageError
 from connector.runtime.terminal import styled
 from connector.settings.loader import Loaded
@@ -121,6 +121,7 @@ def _show_plans(plans: list[Plan], as_json: bool) -> None:
             f"{one.calls} calls to Privy, {for_people(timedelta(seconds=one.takes_seconds))}, "
             f"done {one.done_at:%Y-%m-%d %H:%M}Z"
         )
+        click.echo(f"  {live_text(one.live_from)}")
         click.echo(
             f"  {one.history} as history (no message can be sent), {one.live} as live "
             f"(placed since live_from: they can write to their buyers), {one.known} known to Privy already"
@@ -144,7 +145,7 @@ async def _bring(
 ) -> int:
     loaded = load(config)
     stop = asyncio.Event()
-    async with App(loaded) as app:
+    async with App(loaded, starts=names or loaded.settings.stores) as app:
         chosen = [shop.name for shop in _chosen(app, names)]
         now = app.clock.now()
         ours = [(await app.db.run(backfills.start, name, since, until, now)).id for name in chosen]

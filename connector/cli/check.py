@@ -20,6 +20,7 @@ from connector.delivery.answers import Outcome
 from connector.delivery.sender import Sender, Verdict
 from connector.ingest import subscriptions
 from connector.ingest.source import Shop
+from connector.model.durations import live_text
 from connector.model.errors import AuthError, StateError, Unavailable
 from connector.model.states import AttemptOutcome
 from connector.state import quota
@@ -201,6 +202,7 @@ async def _shop(app: App, shop: Shop) -> list[Line]:
             f"connector adopt {shop.name}"
         )
         lines.append(Line(level="error", subject=subject, message=message))
+    lines.append(Line(level="ok", subject=subject, message=live_text(shop.facts.live_from)))
     if shop.facts.live_from is not None and shop.facts.live_from < shop.facts.first_seen_at:
         message = (
             f"live_from {shop.facts.live_from:%Y-%m-%d %H:%M}Z lies before this program first ran here "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,11 +42,21 @@ def load(config: Path | None, warn: Callable[[str], None] = _to_people) -> Loade
     return loaded
 
 
-def with_app(config: Path | None, work: Callable[[App], Awaitable[T]], *, reading: bool = False) -> T:
-    """Run ``work`` on an App that is built for it and closed after it; see App for ``reading``."""
+def with_app(
+    config: Path | None,
+    work: Callable[[App], Awaitable[T]],
+    *,
+    reading: bool = False,
+    starts: Callable[[Loaded], Container[str]] = lambda loaded: (),
+) -> T:
+    """Run ``work`` on an App that is built for it and closed after it; see App for ``reading``.
+
+    ``starts`` names the stores that go live by it.
+    """
 
     async def inside() -> T:
-        async with App(load(config), reading=reading) as app:
+        loaded = load(config)
+        async with App(loaded, reading=reading, starts=starts(loaded)) as app:
             if app.db.elsewhere:
                 _to_people(
                     f"database: {app.db.path or app.settings.database} is not where it belongs: "

@@ -48,11 +48,23 @@ def show(now: model.Status) -> None:
     """The status as tables on stdout."""
     print_table(
         "Stores",
-        ["", "store", "read", "read up to", "waiting live", "history", "delivered", "skipped", "failed"],
+        [
+            "",
+            "store",
+            "live from",
+            "read",
+            "read up to",
+            "waiting live",
+            "history",
+            "delivered",
+            "skipped",
+            "failed",
+        ],
         [
             [
                 one.light,
                 one.name,
+                f"{one.live_from:%Y-%m-%d %H:%M}Z" if one.live_from else "not yet",
                 ago(one.read_at, now.at),
                 f"{one.position:%Y-%m-%d %H:%M:%S}Z" if one.position else "-",
                 str(one.waiting_live),

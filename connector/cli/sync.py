@@ -41,7 +41,11 @@ def sync(config: Path | None, names: tuple[str, ...], seconds: float, as_json: b
     What the quota does not allow within --seconds waits for the next round; what `retention` keeps no longer
     is dropped. Exits 1 when a shop or Privy could not be reached, or orders failed.
     """
-    now = with_app(config, lambda app: _round(app, names, seconds))
+    now = with_app(
+        config,
+        lambda app: _round(app, names, seconds),
+        starts=lambda loaded: names or loaded.settings.stores,
+    )
     print_json(now) if as_json else show(now)
     chosen = [store for store in now.stores if not names or store.name in names]
     faults = [store for store in chosen if store.troubles or store.failed]

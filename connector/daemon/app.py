@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -34,10 +35,12 @@ class App:
     """The parts of a running connector, as an async context manager.
 
     With ``reading`` building them takes no lock of the database's: a store that is new is not remembered.
+    The stores in ``starts`` go live now, unless they did before; what only looks starts none.
     """
 
-    def __init__(self, loaded: Loaded, *, reading: bool = False) -> None:
+    def __init__(self, loaded: Loaded, *, reading: bool = False, starts: Container[str] = ()) -> None:
         self._reading = reading
+        self._starts = () if reading else starts
         self.settings: Settings = loaded.settings
         self.path: Path = loaded.path
         self.clock = Clock()
@@ -173,6 +176,7 @@ class App:
                 account=settings.account,
                 base_url=self.settings.accounts[settings.account].base_url,
                 live_from=settings.live_from,
+                starts=name in self._starts,
                 now=now,
             )
             for name, settings in self.settings.stores.items()

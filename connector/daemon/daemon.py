@@ -71,7 +71,7 @@ class Daemon:
     async def run(self) -> None:
         """Work until stopped. Raises ConfigError, StateError and UsageError when it cannot start, and
         Displaced when the database or the lock was taken from under it."""
-        app = App(self._loaded)
+        app = App(self._loaded, starts=self._loaded.settings.stores)
         async with AsyncExitStack() as owned:
             try:
                 lock = await own(app, owned, self.stop, lets_go=self._lets_go)
@@ -148,7 +148,7 @@ class Daemon:
                     log.error("daemon.reload_refused", error=f"{setting}: needs a restart to change")
                     return None
             logs.learn(*loaded.secrets)
-            following = App(loaded)
+            following = App(loaded, starts=loaded.settings.stores)
             await following.prepare()
         except ConnectorError as error:
             log.error("daemon.reload_refused", error=str(error))

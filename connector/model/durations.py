@@ -85,6 +85,18 @@ def for_people(span: timedelta) -> str:
     return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
 
 
+def live_text(live_from: datetime | None) -> str:
+    """Since when a store's orders are live, for people."""
+    if live_from is None:
+        return (
+            "not live yet: that begins with the first run, sync or backfill, and what was placed before is "
+            "history, which writes to nobody"
+        )
+    return (
+        f"live from {live_from:%Y-%m-%d %H:%M}Z on: what was placed before is history, which writes to nobody"
+    )
+
+
 def ago(moment: datetime | None, now: datetime) -> str:
     """How long ago, for people."""
     return "never" if moment is None else f"{for_people(max(now - moment, timedelta()))} ago"

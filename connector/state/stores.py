@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, insert, select, update
@@ -15,7 +16,8 @@ from connector.state.database import Record, UtcTime, table_of
 class StoreRecord(Record, table=True):
     """One row a store, written when the store is first seen and kept for ever.
 
-    ``numbering`` is null until the store's first order goes out; from then on it is fixed.
+    ``live_from`` is null until ``run``, ``sync`` or ``backfill`` takes the store up; ``first_seen_at`` is
+    then that moment. ``numbering`` is null until the store's first order goes out; from then on it is fixed.
     ``identity`` is the address by which the shop named itself when it was first read. ``base_url`` is the
     address of the Privy that its orders go to. ``prevented`` counts the messages about old orders that only
     the second guard kept from leaving: each is a fault of ours.
@@ -27,7 +29,7 @@ class StoreRecord(Record, table=True):
     platform: str
     account: str
     first_seen_at: datetime = Field(sa_type=UtcTime)
-    live_from: datetime = Field(sa_type=UtcTime)
+    live_from: datetime | None = Field(default=None, sa_type=UtcTime)
     identity: str | None = None
     numbering: str | None = None
     base_url: str
@@ -45,37 +47,29 @@ def register(
     account: str,
     base_url: str,
     live_from: datetime | None,
+    starts: bool,
     now: datetime,
 ) -> StoreFacts:
-    """Remember a configured store; the first time sets when it went live.
+    """Remember a configured store; it goes live when it ``starts`` for the first time, and only then.
 
-    A configured ``live_from`` overrules the remembered one; without it the remembered one stays.
+    A configured ``live_from`` overrules the remembered one; without it the remembered one stays. Of a store
+    that did not start yet it is told, and not remembered.
     """
     known = facts(connection, name)
+    began = known is not None and known.live_from is not None
+    said: dict[str, Any] = {"platform": platform, "account": account, "base_url": base_url}
+    if began or starts:
+        said |= {"live_from": live_from or (known.live_from if known is not None and began else now)}
+    if starts and not began:
+        said |= {"first_seen_at": now}
     if known is None:
-        connection.execute(
-            insert(STORES).values(
-                name=name,
-                platform=platform,
-                account=account,
-                first_seen_at=now,
-                live_from=live_from or now,
-                base_url=base_url,
-                prevented=0,
-            )
-        )
-    else:
-        said = {
-            "platform": platform,
-            "account": account,
-            "base_url": base_url,
-            "live_from": live_from or known.live_from,
-        }
-        if said != {key: getattr(known, key) for key in said}:
-            connection.execute(update(STORES).where(STORES.c.name == name).values(said))
+        first = {"name": name, "first_seen_at": now, "prevented": 0}
+        connection.execute(insert(STORES).values(first | said))
+    elif said != {key: getattr(known, key) for key in said}:
+        connection.execute(update(STORES).where(STORES.c.name == name).values(said))
     found = facts(connection, name)
     assert found is not None
-    return found
+    return msgspec.structs.replace(found, live_from=found.live_from or live_from)
 
 
 def foretell(
@@ -86,10 +80,12 @@ def foretell(
     account: str,
     base_url: str,
     live_from: datetime | None,
+    starts: bool,
     now: datetime,
 ) -> StoreFacts:
-    """What ``register`` would return, without remembering anything: for what only reads."""
-    known = facts(connection, name) or StoreFacts(name, platform, account, now, live_from or now, None, None)
+    """What ``register`` would return, without remembering anything: for what only reads, and starts nothing."""
+    assert not starts
+    known = facts(connection, name) or StoreFacts(name, platform, account, now, None, None, None)
     return msgspec.structs.replace(
         known,
         platform=platform,

@@ -88,7 +88,7 @@ async def test_an_end_does_not_wait_for_a_sweep_that_rests(
             for name, value in program.variables.items():
                 monkeypatch.setenv(name, value)
             monkeypatch.chdir(tmp_path)
-            async with App(loader.load(program.path)) as app:
+            async with App(loaded := loader.load(program.path), starts=loaded.settings.stores) as app:
                 await app.recover()
                 supervisor = Supervisor(app.db, app.clock)
                 timetable = Timetable(app, supervisor)

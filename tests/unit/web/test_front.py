@@ -64,7 +64,7 @@ def port_of(running: Running) -> int:
 
 async def paths(program: Program) -> list[str]:
     """Every path of the front; parameters but the store stay as they are written in the routes."""
-    app = App(loader.load(program.path))
+    app = App(loaded := loader.load(program.path), starts=loaded.settings.stores)
     try:
         found = [str(cast(Any, route).path) for route in routes(Front(app))]
     finally:

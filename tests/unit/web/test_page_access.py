@@ -70,7 +70,8 @@ class Page:
 
 @asynccontextmanager
 async def serving(folder: Path, *, page: dict[str, Any] | None = None) -> AsyncIterator[Page]:
-    app = App(_loaded(folder, page or {}))
+    loaded = _loaded(folder, page or {})
+    app = App(loaded, starts=loaded.settings.stores)
     app.clock = HandClock()
     links: list[str] = []
     async with app, open_front(app, links.append) as front:
