@@ -248,7 +248,7 @@ class StoreSettings(StrictModel):
         60, ge=1, le=10**9, description="At most so many orders a minute are fetched because of webhooks."
     )
     live_from: PastTime | None = Field(
-        None, description="Orders placed before are history and set off no mail; default: when first seen."
+        None, description="Orders placed before are history and set off no mail; default: when first run."
     )
     live_window: Annotated[Duration, at_least("1s")] = Field(
         "24h", validate_default=True, description="A live order that waited longer is sent as history."

@@ -178,7 +178,7 @@ async def test_several_states_of_an_order_in_a_file_end_with_the_last_one_howeve
 
 
 async def test_an_order_that_is_young_is_live_though_it_comes_from_a_file(house: House) -> None:
-    await house.program.good("status")  # the store goes live now
+    await house.program.good("sync")  # the store goes live now
     young = order(1, order_date=(datetime.now(UTC) + timedelta(seconds=1)).isoformat())
     done = await house.bring(json_lines(young, order(2)), age=0)
     assert (done.json["live"], done.json["history"]) == (1, 1)
