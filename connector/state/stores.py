@@ -83,7 +83,7 @@ def foretell(
     starts: bool,
     now: datetime,
 ) -> StoreFacts:
-    """What ``register`` would return, without remembering anything: for what only reads, and starts nothing."""
+    """What ``register`` would return, without remembering: for what only reads, and so starts nothing."""
     assert not starts
     known = facts(connection, name) or StoreFacts(name, platform, account, now, None, None, None)
     return msgspec.structs.replace(
