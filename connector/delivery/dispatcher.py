@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import msgspec
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from connector.delivery import integration_tokens
 from connector.delivery.answers import Outcome
 from connector.delivery.sender import Attempt, Sender, Verdict
 from connector.delivery.turn import take_turn
 from connector.mapping.lanes import may_send
-from connector.model.errors import StateError
+from connector.model.backoff import Backoff
 from connector.model.payload import with_initial_sync, without
-from connector.model.states import AttemptOutcome
-from connector.runtime import instruments
+from connector.model.states import AttemptOutcome, BreakerScope
+from connector.runtime import faults, instruments
+from connector.state import troubles
 from connector.state.outbox.claims import Claim
 
 log = structlog.get_logger()
 
 GROUP, GROUP_SECONDS = 8, 0.015  # from so many in flight on, answers are gathered for so long
-STATE_FAULT_SECONDS = 2.0
+FAULT = Backoff(2.0, 30.0)  # after a turn that could not be taken
+STOPPING_STEP = 0.2  # seconds
 
 
 async def deliver(sender: Sender, stopping: asyncio.Event) -> float | None:
@@ -32,26 +34,56 @@ async def deliver(sender: Sender, stopping: asyncio.Event) -> float | None:
     """
     flying: dict[asyncio.Task[Attempt], Claim] = {}
     answered: list[Attempt] = []
+    failures = 0
     while True:
         sender.wake.clear()
         try:
             turn = await sender.db.run(take_turn, sender, answered, len(flying), stopping.is_set())
-        except (StateError, SQLAlchemyError) as error:
+        except Exception as error:
             # The answers are kept until they can be recorded; nothing new is claimed meanwhile.
-            told = str(error) if isinstance(error, StateError) else type(error).__name__
-            log.error("database.fault", account=sender.account, error=told)
+            failures += 1
+            await _trouble(sender, error, failures)
             if stopping.is_set() and all(task.done() for task in flying):
                 return None  # the next start finds the claims and sends them again
-            await asyncio.sleep(STATE_FAULT_SECONDS)
+            await _rest(stopping, FAULT.wait(failures))
             continue
         instruments.sent((one.claim.store, one.claim.lane, one.outcome.kind) for one in answered)
         answered = []
         sender.fixed.update(claim.store for claim in turn.claims)
         for claim in turn.claims:
             flying[asyncio.create_task(_send(sender, claim))] = claim
+        if failures:
+            failures = await _over(sender, failures)
         if not flying:
             return turn.again_at
         answered = await _answers(sender, flying, turn.again_at, stopping)
+
+
+async def _trouble(sender: Sender, error: Exception, failures: int) -> None:
+    """Keep what ended a turn as the account's trouble; where the database takes nothing, in the log alone."""
+    try:
+        await troubles.begin(sender.db, sender.clock, BreakerScope.DELIVERY, sender.account, error)
+    except Exception:
+        if failures.bit_count() == 1:  # the 1st, 2nd, 4th, 8th …
+            log.error("database.fault", account=sender.account, error=faults.sentence(error))
+
+
+async def _over(sender: Sender, failures: int) -> int:
+    """A turn was taken; how many failures are still to be taken back."""
+    try:
+        await troubles.end(sender.db, BreakerScope.DELIVERY, sender.account)
+    except Exception:
+        return failures  # with the next turn
+    return 0
+
+
+async def _rest(stopping: asyncio.Event, seconds: float) -> None:
+    """So long, or until the program is told to stop; then in short steps."""
+    if stopping.is_set():
+        await asyncio.sleep(STOPPING_STEP)
+        return
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), seconds)
 
 
 async def _answers(

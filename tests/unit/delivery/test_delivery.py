@@ -11,13 +11,15 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
+from connector.delivery import dispatcher
 from connector.delivery.answers import read_answer, windows
 from connector.delivery.dispatcher import deliver
 from connector.delivery.privy import Privy
-from connector.delivery.sender import Sender
-from connector.delivery.turn import MOST_IN_FLIGHT
+from connector.delivery.sender import Attempt, Sender
+from connector.delivery.turn import MOST_IN_FLIGHT, Turn, take_turn
+from connector.model.backoff import Backoff
 from connector.model.limits import Limits
 from connector.model.states import AttemptOutcome, BreakerKind, BreakerScope
 from connector.runtime.exact_json import decode
@@ -519,7 +521,7 @@ async def test_the_numbering_is_recorded_though_the_first_transaction_failed(tmp
         run.state.accept(version("1"))
         _pragma(run.state, "query_only=ON")
         delivering = asyncio.create_task(run.deliver())
-        await asyncio.sleep(0.1)  # a turn that fails; the next comes after STATE_FAULT_SECONDS
+        await asyncio.sleep(0.1)  # a turn that fails; the next comes after FAULT
         assert run.sender.fixed == set()
         assert run.privy.arrivals == []
         _pragma(run.state, "query_only=OFF")
@@ -546,6 +548,33 @@ async def test_a_broken_database_does_not_keep_the_program_from_stopping(tmp_pat
         await run.finish()
         assert run.statuses == [201, 200]
         assert run.states() == {"1": "delivered"}
+
+
+async def test_a_fault_that_nobody_foresaw_keeps_the_answers_and_is_the_accounts_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = 2
+    seen: list[breakers.Pause] = []
+
+    def take(connection: Connection, sender: Sender, answered: list[Attempt], *rest: Any) -> Turn:
+        nonlocal left
+        if answered and left:
+            left -= 1
+            raise KeyError("ann@shop.example")
+        seen.extend(breakers.every(connection))
+        return take_turn(connection, sender, answered, *rest)
+
+    monkeypatch.setattr(dispatcher, "take_turn", take)
+    monkeypatch.setattr(dispatcher, "FAULT", Backoff(0.01, 0.01))
+    async with rig(tmp_path) as run:
+        run.state.accept(version("1"))
+        await run.finish()
+        assert run.statuses == [201]
+        assert run.states() == {"1": "delivered"}
+        [trouble] = {(one.scope, one.name, one.kind, one.message[:40]) for one in seen}
+        assert trouble[:3] == (BreakerScope.DELIVERY, "main", BreakerKind.INTERNAL)
+        assert trouble[3].startswith("delivering: internal fault (KeyError at")
+        assert run.pause(BreakerScope.DELIVERY) is None
 
 
 def _pragma(state: State, pragma: str) -> None:
