@@ -24,16 +24,19 @@ from connector.daemon.daemon import Daemon, heard
 from connector.daemon.handover import HANDOVER_SECONDS, LOOK
 from connector.ingest.source import Shop, all_readable, must_be_readable
 from connector.model.durations import for_people, live_text
-from connector.model.errors import AlreadyRunning, UsageError
+from connector.model.errors import AlreadyRunning, ConfigError, UsageError
+from connector.model.states import BreakerKind
 from connector.runtime.terminal import styled
+from connector.settings import loader
 from connector.settings.loader import Loaded
-from connector.state import backfills
+from connector.state import backfills, breakers
 from connector.state.daemon_lock import Holder, holder
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 FOLLOW_SECONDS = (0.5, 10.0)  # between two looks, at least and at most
+RENEW_SECONDS = 3.0  # between two looks whether refused credentials were replaced
 LOOKING = 0.01  # between these, looking takes this part of the time: it counts every order of the span
 
 
@@ -202,12 +205,14 @@ async def _work(app: App, loaded: Loaded, ours: list[int], as_json: bool, stop: 
 
     None when another does the work from now on, or had begun already.
     """
-    daemon = Daemon(loaded, lambda: loaded, lets_go=True)
+    daemon = Daemon(loaded, lambda: loader.load(loaded.path), lets_go=True)
     running = asyncio.create_task(daemon.run())
+    renewing = asyncio.create_task(_renew(app, daemon, loaded))
     followed = asyncio.create_task(_follow(app, ours, as_json, stop))
     interrupted = asyncio.create_task(stop.wait())
     await asyncio.wait({running, followed, interrupted}, return_when=asyncio.FIRST_COMPLETED)
     interrupted.cancel()
+    renewing.cancel()
     if running.done():
         followed.cancel()  # what it would show is no answer to what went on
         await asyncio.gather(followed, return_exceptions=True)
@@ -222,6 +227,19 @@ async def _work(app: App, loaded: Loaded, ours: list[int], as_json: bool, stop: 
         click.echo("Interrupted; nothing is lost. The same command, or connector run, goes on.", err=True)
         return 128 + signal.SIGINT
     return code
+
+
+async def _renew(app: App, daemon: Daemon, loaded: Loaded) -> None:
+    """While credentials are refused, take up other ones as soon as they stand in the configuration."""
+    known = loaded.settings
+    while True:
+        await asyncio.sleep(RENEW_SECONDS)
+        if any(one.kind is BreakerKind.AUTH for one in await app.db.read(breakers.every)):
+            with suppress(ConfigError):  # half written, perhaps
+                found = loader.load(loaded.path).settings
+                if found != known:
+                    known = found
+                    daemon.reload.set()
 
 
 async def _taken(app: App) -> None:
@@ -244,6 +262,7 @@ async def _follow(
     Ends with 1 when ``gone`` says that whoever did the work does it no more.
     """
     began: dict[int, int] = {}
+    told = {""}
     with _bar() as bar:
         tasks = {number: bar.add_task("", total=None, tail="") for number in ours} if bar else {}
         start = app.clock.steady()
@@ -251,8 +270,12 @@ async def _follow(
             looked_at = app.clock.steady()
             known = await app.db.read(status.of_backfills, app.settings, app.clock)
             mine = [one for one in known if one.id in ours]
-            if bar is not None:
-                now = await app.db.read(status.collect, app.settings, app.clock)
+            now = await app.db.read(status.collect, app.settings, app.clock)
+            if bar is None:
+                for said in {_waits(now, one, app.path, lasting=True) for one in mine} - told:
+                    told.add(said)  # once, however long it lasts
+                    click.echo(said, err=True)
+            else:
                 for one in mine:
                     began.setdefault(one.id, one.delivered)
                     sent = one.delivered - began[one.id]
@@ -263,7 +286,7 @@ async def _follow(
                         description=one.store,
                         completed=finished,
                         total=max(one.total or 0, one.found, finished + one.waiting),
-                        tail=_tail(now, one, rate),
+                        tail=_tail(now, one, rate, app.path),
                     )
             if stop.is_set() or all(one.state in ("done", "cancelled") for one in mine):
                 break
@@ -296,12 +319,25 @@ async def _follow(
     return 1 if any(one.failed for one in mine) else 0
 
 
-def _tail(now: status.Status, one: status.BackfillStatus, rate: float) -> str:
+def _waits(now: status.Status, one: status.BackfillStatus, path: Path, *, lasting: bool = False) -> str:
+    """What the backfill waits for and what to do about it; empty when it goes on."""
     store = next(store for store in now.stores if store.name == one.store)
     account = next(account for account in now.accounts if account.name == store.account)
     for trouble in [*store.troubles, *account.troubles]:
-        if trouble.kind != "limit":
-            return f"waits: {trouble.message}".replace("[", r"\[")
+        if trouble.kind == BreakerKind.LIMIT or (lasting and not trouble.lasting):
+            continue
+        said = f"{one.store} waits: {trouble.message}"
+        if trouble.kind == BreakerKind.AUTH:
+            said += f"; correct it there, or in {path}: it goes on by itself, and Ctrl-C keeps what it has"
+        return said
+    return ""
+
+
+def _tail(now: status.Status, one: status.BackfillStatus, rate: float, path: Path) -> str:
+    account_name = next(store.account for store in now.stores if store.name == one.store)
+    account = next(account for account in now.accounts if account.name == account_name)
+    if waits := _waits(now, one, path):
+        return waits
     left = f"{account.day_left} calls left today"
     if one.done_at is None:
         return left

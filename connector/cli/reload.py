@@ -27,8 +27,9 @@ def reload(config: Path | None) -> None:
         raise StateError("no daemon runs on this database; start one with: connector run")
     if found.lets_go:  # a hang-up would end it
         raise StateError(
-            f"a backfill alone (process {found.process}) works on this database, with the configuration that "
-            "it began with; to have another one, stop it with Ctrl-C and start it again: nothing is lost"
+            f"a backfill alone (process {found.process}) works on this database; it takes up other "
+            "credentials by itself, and for anything else stop it with Ctrl-C and start it again: nothing is "
+            "lost"
         )
     os.kill(found.process, signal.SIGHUP)
     click.echo(f"Told the daemon (process {found.process}) to read its configuration again.")

@@ -41,7 +41,7 @@ class Front(Protocol):
 
 
 class Daemon:
-    """``load`` reads the configuration anew for each reload; ``stop`` may be set by anybody.
+    """``load`` reads the configuration anew; ``stop`` and ``reload`` may be set by anybody.
 
     ``front`` begins to listen. A backfill that does the daemon's work for a while has none, and ``lets_go``
     of it when another asks.
@@ -61,12 +61,12 @@ class Daemon:
         self.stop = asyncio.Event()
         self._lets_go = lets_go
         self.started = asyncio.Event()
-        self._reload = asyncio.Event()
+        self.reload = asyncio.Event()
         self._lost: Displaced | None = None
 
     def listening_to_signals(self) -> AbstractContextManager[None]:
         """SIGTERM and SIGINT stop, SIGHUP reloads."""
-        return heard({signal.SIGTERM: self.stop, signal.SIGINT: self.stop, signal.SIGHUP: self._reload})
+        return heard({signal.SIGTERM: self.stop, signal.SIGINT: self.stop, signal.SIGHUP: self.reload})
 
     async def run(self) -> None:
         """Work until stopped. Raises ConfigError, StateError and UsageError when it cannot start, and
@@ -125,9 +125,9 @@ class Daemon:
             self.started.set()
             following: App | None = None
             while not self.stop.is_set() and following is None:
-                await _first(self.stop, self._reload)
-                if self._reload.is_set() and not self.stop.is_set():
-                    self._reload.clear()
+                await _first(self.stop, self.reload)
+                if self.reload.is_set() and not self.stop.is_set():
+                    self.reload.clear()
                     following = await self._reloaded(app)
             if following is None:
                 app.db.hurry()

@@ -22,7 +22,8 @@ from connector.state.database import Record, UtcTime, table_of
 
 PATIENCE = 3  # failures in a row before a passing fault makes a breaker open
 READING_PATIENCE = 6  # failures in a row, seconds apart at first, before a fault of a shop is worth a word
-AUTH = Backoff(60.0, 3600.0)  # after refused credentials
+AUTH = Backoff(60.0, 3600.0)  # after refused credentials of Privy, where each try is a call of the budget
+SHOP_AUTH = Backoff(15.0, 300.0)  # after refused credentials of a shop
 FAULT = Backoff(5.0, 300.0)  # after passing faults
 MAX_WAIT = 24 * 3600.0
 _SHOWN_GAPS = 3
@@ -138,7 +139,7 @@ def fail(
         return known
     again = known is not None and _alike(known.kind, kind)
     strikes = known.strikes + 1 if known and again else 1
-    own = _wait(kind, strikes)
+    own = _wait(scope, kind, strikes)
     if wait is None:
         wait = own
     elif kind is BreakerKind.FAULT:
@@ -225,7 +226,7 @@ def _alike(before: BreakerKind, now: BreakerKind) -> bool:
     return before is now or (before in ours and now in ours)
 
 
-def _wait(kind: BreakerKind, strikes: int) -> float:
+def _wait(scope: BreakerScope, kind: BreakerKind, strikes: int) -> float:
     match kind:
         case BreakerKind.FAULT:
             return FAULT.wait(strikes - PATIENCE + 1) if strikes >= PATIENCE else 0.0
@@ -238,6 +239,7 @@ def _wait(kind: BreakerKind, strikes: int) -> float:
             | BreakerKind.GAP
             | BreakerKind.REFUSALS
         ):
-            return AUTH.wait(strikes)
+            sending = scope in (BreakerScope.STORE, BreakerScope.ACCOUNT)
+            return (AUTH if sending else SHOP_AUTH).wait(strikes)
         case _:
             assert_never(kind)

@@ -375,6 +375,24 @@ async def test_a_daemon_that_starts_takes_the_work_over_and_the_backfill_follows
     assert world.stored() == 120  # none was sent by both
 
 
+async def test_a_backfill_whose_key_is_refused_says_so_once_and_goes_on_with_a_good_one(world: World) -> None:
+    world.shop.seed(30, until="2026-03-01T00:00:00+00:00", names=["completed_card"])
+    good = world.program.store["credentials"]
+    world.program.store["credentials"] = good | {"consumer_secret": "cs_old"}
+    world.program.write()
+    backfill = await world.program.start("backfill", "--since", LONG_AGO)
+    await until(lambda: "goes on by itself" in backfill.err.read_text())
+    await asyncio.sleep(5)  # several tries
+    world.program.store["credentials"] = good
+    world.program.write()
+    finished = await backfill.end()
+    assert finished.code == 0, finished.stderr
+    assert world.stored() == 30
+    assert finished.stderr.count("goes on by itself") == 1
+    assert finished.stderr.count("backfill.lost") + finished.stderr.count('"shop.lost"') == 1
+    assert str(world.program.path.name) in finished.stderr
+
+
 async def test_a_backfill_whose_terminal_goes_away_ends_as_by_ctrl_c(world: World) -> None:
     world.shop.seed(120, until="2026-03-01T00:00:00+00:00", names=["completed_card"])
     world.sandbox.sandbox.latency = 0.3
