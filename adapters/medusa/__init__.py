@@ -2,7 +2,7 @@
 
 Quirks, each explained where it is met: a capture moves no order's change time (so there is a second feed,
 ``payments``), paging by offset loses rows, and filters that it does not know are ignored in silence
-(``orders``); amounts are never rounded, and a total falls with each refund (``parsing``); no webhooks of its
+(``orders``); amounts are never rounded, and a total falls with each refund (``parse``); no webhooks of its
 own (our subscriber sends some: ``config/stores/medusa.subscriber.js``).
 
 How verified: against a real Medusa 2.21.2 on PostgreSQL 15 in November 2026, by ``make live`` and by
@@ -17,7 +17,7 @@ from typing import Any
 
 from adapters.medusa import configuration, orders, payments
 from adapters.medusa.client import MOST_IDS, Client, document
-from adapters.medusa.parsing import parse
+from adapters.medusa.parse import parse
 from connector.model.order import Document, Order
 from connector.runtime.http import Http
 from connector.sdk import keyset
@@ -114,7 +114,7 @@ class Medusa(Adapter[configuration.Credentials, configuration.Options]):
         return from_elsewhere(document, body, "id")
 
     def parse(self, document: Document) -> Order:
-        """See ``parsing``."""
+        """See ``parse``."""
         return parse(document)
 
     def read_webhook(self, request: WebhookRequest, secrets: Sequence[str]) -> Notice:

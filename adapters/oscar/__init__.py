@@ -1,8 +1,8 @@
 """django-oscar with django-oscar-api (https://django-oscar-api.readthedocs.io/).
 
 Quirks, each explained where it is met: no filters, no paging by default and no change times, so changes are
-found by comparing (``paging``); ids in links only, lines and skus behind further requests (``client``);
-statuses that are the project's own words (``parsing``). No webhooks.
+found by comparing (``orders``); ids in links only, lines and skus behind further requests (``client``);
+statuses that are the project's own words (``parse``). No webhooks.
 
 How verified: against a real django-oscar 4.2.1 with django-oscar-api 3.3.0, November 2026, with recordings
 and documents of it, and a stand-in that keeps its rules.
@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from adapters.oscar import configuration, paging
+from adapters.oscar import configuration, orders
 from adapters.oscar.client import Client
-from adapters.oscar.parsing import FINANCIAL, parse
+from adapters.oscar.parse import FINANCIAL, parse
 from connector.model.errors import Forged
 from connector.model.order import Document, Order
 from connector.runtime.http import Http
@@ -65,7 +65,7 @@ class Oscar(Adapter[configuration.Credentials, configuration.Options]):
         """The list and one order's lines. The shop does not know its address, so it is the configured one."""
         listed = await self._client.orders()
         if listed.rows:
-            await paging.document(self._client, listed.rows[0])
+            await orders.document(self._client, listed.rows[0])
         return ShopReport(
             findings=[
                 Finding(level="ok", subject="orders", message="can be read with these credentials"),
@@ -81,24 +81,24 @@ class Oscar(Adapter[configuration.Credentials, configuration.Options]):
         )
 
     async def changed(self, read: Poll | History) -> Page:
-        """See ``paging``."""
+        """See ``orders``."""
         if isinstance(read, History):
-            return await paging.history(read, self._client)
-        return await paging.poll(read, self._client, self.options.watch)
+            return await orders.history(read, self._client)
+        return await orders.poll(read, self._client, self.options.watch)
 
     async def fetch(self, ref: str) -> Document | None:
         """One order with its lines."""
         if not ref.isdecimal():
             return None
         row = await self._client.order(ref)
-        return None if row is None else await paging.document(self._client, row)
+        return None if row is None else await orders.document(self._client, row)
 
     def document(self, body: dict[str, Any], arrived_at: datetime) -> Document:
         """A row of the list with its lines in it, or both apart as ``order`` and ``lines``."""
-        return from_elsewhere(paging.together, body, "url")
+        return from_elsewhere(orders.together, body, "url")
 
     def parse(self, document: Document) -> Order:
-        """See ``parsing``."""
+        """See ``parse``."""
         return parse(document)
 
     def read_webhook(self, request: WebhookRequest, secrets: Sequence[str]) -> Notice:

@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.push import configuration
-from adapters.push.parsing import Parser
+from adapters.push.parse import Parser
 from adapters.push.signing import authenticate
 from connector.model.order import Document, Order
 from connector.runtime.http import Http
@@ -77,9 +77,9 @@ class Push(PushedAdapter[configuration.Credentials, configuration.Options]):
         return authenticate(request, self._tokens, secrets, now)
 
     def document(self, body: dict[str, Any], arrived_at: datetime) -> Document:
-        """See ``parsing``."""
+        """See ``parse``."""
         return self._parser.document(body, arrived_at)
 
     def parse(self, document: Document) -> Order:
-        """See ``parsing``."""
+        """See ``parse``."""
         return self._parser.parse(document)

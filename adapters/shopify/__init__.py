@@ -1,8 +1,8 @@
 """Shopify, GraphQL Admin API 2026-10 or newer (https://shopify.dev/docs/api/admin-graphql).
 
 Quirks, each explained where it is met: tokens that live for a day (``access``), refusals with status 200
-(``client``), a search index that lags (``paging``), reports prepared in the background (``bulk``), orders
-that are hidden after 60 days (``listing``), amounts with tax in them (``parsing``), privacy webhooks
+(``client``), a search index that lags (``orders``), reports prepared in the background (``bulk``), orders
+that are hidden after 60 days (``listing``), amounts with tax in them (``parse``), privacy webhooks
 (``webhooks``).
 
 Of the package shopifyapi the parts without traffic are used (``shopifyapi``): its check of shop domains, its
@@ -19,13 +19,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from adapters.shopify import configuration, diagnosis, paging, subscriptions, webhooks
+from adapters.shopify import check, configuration, orders, subscriptions, webhooks
 from adapters.shopify.access import is_local, shop_domain
 from adapters.shopify.bulk import BulkHistory
 from adapters.shopify.client import Client
 from adapters.shopify.documents import node
 from adapters.shopify.listing import Listing
-from adapters.shopify.parsing import parse
+from adapters.shopify.parse import parse
 from connector.model.errors import AuthError
 from connector.model.order import Document, Order
 from connector.runtime.http import Http
@@ -74,14 +74,14 @@ class Shopify(Adapter[configuration.Credentials, configuration.Options], Subscri
         self._history = BulkHistory(self._client, self._listing, options.bulk_above)
 
     async def check(self) -> ShopReport:
-        """See ``diagnosis``."""
-        return await diagnosis.diagnose(self._client, self._listing, self.options.api_version)
+        """See ``check``."""
+        return await check.diagnose(self._client, self._listing, self.options.api_version)
 
     async def changed(self, read: Poll | History) -> Page:
         """A page of changes, a page of history, or a look at a bulk operation."""
         if isinstance(read, History):
             return await self._history.read(read)
-        return await paging.poll(read, self._listing)
+        return await orders.poll(read, self._listing)
 
     async def fetch(self, ref: str) -> Document | None:
         """One order, by its id and never by the search index, which lags."""
@@ -96,7 +96,7 @@ class Shopify(Adapter[configuration.Credentials, configuration.Options], Subscri
         return from_elsewhere(node, body, "legacyResourceId")
 
     def parse(self, document: Document) -> Order:
-        """See ``parsing``."""
+        """See ``parse``."""
         return parse(document, self.options.money)
 
     def read_webhook(self, request: WebhookRequest, secrets: Sequence[str]) -> Notice:

@@ -15,10 +15,10 @@ from typing import Any
 
 import msgspec
 
-from adapters.shopify import paging, queries
+from adapters.shopify import orders, queries
 from adapters.shopify.client import Client
 from adapters.shopify.listing import Listing
-from adapters.shopify.paging import HistoryCursor, written
+from adapters.shopify.orders import HistoryCursor, written
 from adapters.shopify.report import Report
 from connector.model.errors import Unavailable
 from connector.runtime.http import refusal
@@ -65,19 +65,19 @@ class BulkHistory:
             cursor = await self._start(read, cursor)
             if cursor.operation:
                 return _waiting(cursor, FIRST_LOOK)
-        return await paging.history(read, cursor, self._listing)
+        return await orders.history(read, cursor, self._listing)
 
     async def _beginning(self, read: History) -> HistoryCursor:
         """The count shows as well whether the filter is understood: a bulk operation would not say."""
-        before = paging.second(read.until)
-        total = await self._listing.count(paging.placed_between(read.since, before))
+        before = orders.second(read.until)
+        total = await self._listing.count(orders.placed_between(read.since, before))
         return HistoryCursor(before=before, total=total, paged=read.few or total <= self._above)
 
     async def _start(self, read: History, cursor: HistoryCursor) -> HistoryCursor:
         if cursor.tries >= MOST_TRIES:
             return _by_pages(cursor)
         selection = await self._client.selection()
-        query = queries.bulk(selection, paging.placed_between(read.since, cursor.before))
+        query = queries.bulk(selection, orders.placed_between(read.since, cursor.before))
         answer = await self._client.ask(queries.START_BULK, {"query": query})
         payload = answer.data.get("bulkOperationRunQuery")
         operation = _operation(payload.get("bulkOperation") if isinstance(payload, dict) else None)
@@ -112,13 +112,13 @@ class BulkHistory:
         times = [str(document.body.get("createdAt")) for document in documents]
         # Only in this order is everything before the last one read; a new operation would begin there.
         sorted_so = times == sorted(times, reverse=True)
-        reached = paging.oldest(documents, cursor.before) if sorted_so else cursor.before
+        reached = orders.oldest(documents, cursor.before) if sorted_so else cursor.before
         line = cursor.line + PAGE
         more = line < report.orders
         if not more:
             self._reports.pop(operation.id).close()
         return Page(
-            documents=paging.placed_within(documents, read),
+            documents=orders.placed_within(documents, read),
             cursor=written(msgspec.structs.replace(cursor, line=line, before=reached)),
             more=more,
             position=reached,
@@ -131,7 +131,7 @@ class BulkHistory:
         return self._reports[operation.id].orders >= await self._counted(read, cursor)
 
     async def _counted(self, read: History, cursor: HistoryCursor) -> int:
-        return await self._listing.count(paging.placed_between(read.since, cursor.before))
+        return await self._listing.count(orders.placed_between(read.since, cursor.before))
 
     async def _has(self, operation: Operation) -> bool:
         """Whether the report is at hand now; false when Shopify has it no more. Raises Unavailable."""

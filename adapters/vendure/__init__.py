@@ -1,7 +1,7 @@
 """Vendure v3, GraphQL Admin API (https://docs.vendure.io/reference/graphql-api/admin/).
 
-Quirks, each explained where it is met: refusals with status 200 (``api``), change times that stand still and
-lists (``orders``), cancellations that erase what was sold (``parsing``), computed payment statuses
+Quirks, each explained where it is met: refusals with status 200 (``client``), change times that stand still
+and lists (``orders``), cancellations that erase what was sold (``parse``), computed payment statuses
 (``statuses``). Vendure sends no webhooks; a plugin of ours does, whose text stands beside the example store.
 
 How verified: against a real Vendure 3.7.3 on PostgreSQL, November 2026, with recordings and documents of it,
@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from adapters.vendure import configuration, diagnosis
-from adapters.vendure.api import Api
+from adapters.vendure import check, configuration
+from adapters.vendure.client import Client
 from adapters.vendure.orders import FEEDS, Orders, document
-from adapters.vendure.parsing import parse
+from adapters.vendure.parse import parse
 from connector.model.order import Document, Order
 from connector.runtime.http import Http
 from connector.sdk import keyset
@@ -61,14 +61,14 @@ class Vendure(Adapter[configuration.Credentials, configuration.Options]):
         super().__init__(url=url, credentials=credentials, options=options, http=http)
         self.batch = options.page_size
         types = ("Seller",) if options.seller_orders else ("Regular", "Aggregate")
-        self._api = Api(http, self.url, credentials, options)
+        self._api = Client(http, self.url, credentials, options)
         self._orders = Orders(self._api, types)
         size = keyset.PageSize(options.page_size)
         self._feeds = {feed: keyset.Reader(self._orders.listed(time), size) for feed, time in FEEDS.items()}
 
     async def check(self) -> ShopReport:
-        """See ``diagnosis``."""
-        return await diagnosis.diagnose(self._api, self._orders, self.url, self.options)
+        """See ``check``."""
+        return await check.diagnose(self._api, self._orders, self.url, self.options)
 
     async def changed(self, read: Poll | History) -> Page:
         """One page of the list of orders; history is by the time of placing."""
@@ -89,7 +89,7 @@ class Vendure(Adapter[configuration.Credentials, configuration.Options]):
         return from_elsewhere(document, body, "id")
 
     def parse(self, document: Document) -> Order:
-        """See ``parsing``."""
+        """See ``parse``."""
         return parse(document)
 
     def read_webhook(self, request: WebhookRequest, secrets: Sequence[str]) -> Notice:

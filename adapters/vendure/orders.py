@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters.vendure.api import Api, Rows
+from adapters.vendure.client import Client, Rows
 from connector.model.errors import Unavailable
 from connector.model.order import Document
 from connector.sdk import keyset
@@ -37,7 +37,7 @@ _IDS = "query($options: OrderListOptions) { orders(options: $options) { items { 
 class Orders:
     """One shop's orders. ``types`` are the order types that the store wants."""
 
-    def __init__(self, api: Api, types: Sequence[str]) -> None:
+    def __init__(self, api: Client, types: Sequence[str]) -> None:
         self._api = api
         self._types = list(types)
 

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from adapters.woocommerce import configuration, diagnosis, orders, subscriptions, webhooks
+from adapters.woocommerce import check, configuration, orders, subscriptions, webhooks
 from adapters.woocommerce.client import Client
 from adapters.woocommerce.orders import document
-from adapters.woocommerce.parsing import parse
+from adapters.woocommerce.parse import parse
 from adapters.woocommerce.site import LOOK_BACK, Site
 from connector.model.order import Document, Order
 from connector.runtime.http import Http
@@ -80,8 +80,8 @@ class WooCommerce(Adapter[configuration.Credentials, configuration.Options], Sub
         )
 
     async def check(self) -> ShopReport:
-        """See ``diagnosis``. The shop's clock is shown, not judged: the present is the engine's to know."""
-        return await diagnosis.diagnose(self._client, self._history.listing)
+        """See ``check``. The shop's clock is shown, not judged: the present is the engine's to know."""
+        return await check.diagnose(self._client, self._history.listing)
 
     async def changed(self, read: Poll | History) -> Page:
         """One page of the list of orders."""
@@ -105,7 +105,7 @@ class WooCommerce(Adapter[configuration.Credentials, configuration.Options], Sub
         return from_elsewhere(document, body, "id")
 
     def parse(self, document: Document) -> Order:
-        """See ``parsing``."""
+        """See ``parse``."""
         return parse(document, self.options)
 
     def read_webhook(self, request: WebhookRequest, secrets: Sequence[str]) -> Notice:

@@ -21,7 +21,7 @@ import msgspec
 import pytest
 import yaml
 
-from adapters.oscar import paging as oscar
+from adapters.oscar import orders as oscar
 from adapters.shopify import documents as shopify
 from adapters.woocommerce import orders as woocommerce
 from connector.mapping.mapper import Mapped, Mapper, Skipped

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.medusa import statuses
-from adapters.medusa.parsing import parse
+from adapters.medusa.parse import parse
 from connector.model.errors import BadOrder
 from connector.model.order import Discount, Document, FinancialStatus, FulfillmentStatus, Order, TaxLine
 from connector.runtime import exact_json

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.oscar import Oscar, paging
+from adapters.oscar import Oscar, orders
 from adapters.oscar.configuration import Credentials, Options
 from connector.model.errors import ConnectorError, Unavailable
 from connector.runtime.http import Http
@@ -216,7 +216,7 @@ async def test_pages_without_end_are_a_fault_and_no_work_for_ever(
 async def test_orders_without_end_are_a_fault_of_the_poll(
     shop: Shop, stand: OscarStandIn, http: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paging, "MOST_ROWS", 10)
+    monkeypatch.setattr(orders, "MOST_ROWS", 10)
     stand.place(30)
     shop.paged = 5
     assert "more than 10 orders since" in str(await refused(polled(reader(stand, http))))

@@ -17,7 +17,7 @@ import pytest
 from graphql import GraphQLEnumType
 
 from adapters.shopify import Shopify, statuses
-from adapters.shopify.parsing import parse
+from adapters.shopify.parse import parse
 from connector.model.errors import BadOrder, Forged
 from connector.model.order import Document, FinancialStatus, FulfillmentStatus, LineItem, Order
 from connector.runtime.http import Http

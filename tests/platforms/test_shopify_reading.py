@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from adapters.shopify import Shopify, bulk, paging
+from adapters.shopify import Shopify, bulk, orders
 from adapters.shopify.configuration import Credentials, Options
 from adapters.shopify.report import Report
 from connector.model.errors import AuthError, Unavailable
@@ -156,7 +156,7 @@ async def test_a_quiet_shop_is_asked_for_its_last_minutes_only(shop: Shop, url: 
 async def test_a_poll_goes_on_beyond_the_depth_at_which_shopify_stops(
     shop: Shop, url: str, http: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paging, "MOST_ROWS", 40)
+    monkeypatch.setattr(orders, "MOST_ROWS", 40)
     shop.deepest = 50
     refs = seeded(shop, 130)
     ours = adapter(url, http, page_size=20)
@@ -166,7 +166,7 @@ async def test_a_poll_goes_on_beyond_the_depth_at_which_shopify_stops(
 async def test_a_history_goes_on_beyond_the_depth_at_which_shopify_stops(
     shop: Shop, url: str, http: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paging, "MOST_ROWS", 40)
+    monkeypatch.setattr(orders, "MOST_ROWS", 40)
     shop.deepest = 50
     refs = seeded(shop, 130)
     found = refs_of(await pages(adapter(url, http, page_size=20)))

@@ -11,7 +11,7 @@ import pytest
 
 from adapters.woocommerce.configuration import Options
 from adapters.woocommerce.orders import document
-from adapters.woocommerce.parsing import parse
+from adapters.woocommerce.parse import parse
 from connector.model.errors import BadOrder, Unavailable
 from connector.model.order import Consent, Discount, FinancialStatus, FulfillmentStatus, Order, Phone, TaxLine
 from connector.runtime import exact_json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from adapters.vendure.api import Api, shaped
+from adapters.vendure.client import Client, shaped
 from adapters.vendure.configuration import Options
 from adapters.vendure.orders import Orders
 from adapters.vendure.statuses import FULFILLMENT
@@ -41,7 +41,7 @@ class _About(msgspec.Struct, rename="camel"):
     global_settings: _GlobalSettings
 
 
-async def diagnose(api: Api, orders: Orders, url: str, options: Options) -> ShopReport:
+async def diagnose(api: Client, orders: Orders, url: str, options: Options) -> ShopReport:
     """Raises AuthError and Unavailable when orders cannot be read; all else is a finding."""
     rows = await orders.newest()
     about = shaped(await api.ask(_QUERY, {}), _About)

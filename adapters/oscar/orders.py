@@ -1,7 +1,7 @@
 """Finding changes in a list that has no filter, no sorting of our choice and no change times.
 
 ``GET admin/orders/`` shows every order, newest first, in one array, or in pages where the project sets
-paging. Each round reads from the top: down to where everything was known the last time, and at least as many
+orders. Each round reads from the top: down to where everything was known the last time, and at least as many
 orders as are watched. A digest of each watched order is carried in the cursor; what is new or has another
 digest is a change.
 

@@ -89,7 +89,7 @@ class _Fetched(msgspec.Struct, rename="camel"):
     global_settings: _GlobalSettings
 
 
-class Api:
+class Client:
     """One shop's Admin API, with an API key or a session of its own."""
 
     def __init__(self, http: Http, url: str, credentials: Credentials, options: Options) -> None:
