@@ -136,6 +136,27 @@ async def test_payments_that_go_away_while_they_are_read_begin_the_round_anew(
     assert set(found) == set(refs[:-3])
 
 
+async def test_an_order_that_cannot_be_shown_does_not_keep_the_payments_of_others_back(
+    shop: MedusaStandIn, reader: Callable[..., Medusa]
+) -> None:
+    refs = shop.place(45)
+    shop.break_order(refs[30])
+    adapter = reader()
+    page = await adapter.changed(Poll(feed="payments", since=LONG_AGO))
+    found = {document.ref for document in page.documents}
+    while page.more:
+        page = await adapter.changed(Poll(feed="payments", since=LONG_AGO, cursor=page.cursor))
+        found |= {document.ref for document in page.documents}
+    assert found == set(refs) - {refs[30]}
+    (gap,) = page.gaps
+    assert f"order {refs[30]} cannot be read" in gap
+    shop.broken = ""
+    shop.shop.advance(timedelta(minutes=6))
+    page = await adapter.changed(Poll(feed="payments", since=LONG_AGO, cursor=page.cursor))
+    assert refs[30] in {document.ref for document in page.documents}
+    assert not page.gaps
+
+
 async def test_a_payment_of_a_cart_is_passed_over(shop: MedusaStandIn, reader: Callable[..., Medusa]) -> None:
     (ref,) = shop.place(1)
     shop.shop.orphans.append("2026-11-23T12:00:00.000Z")

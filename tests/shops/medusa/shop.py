@@ -28,6 +28,10 @@ class Shop:
         self._last = max(datetime.now(UTC), self._last + timedelta(milliseconds=1))
         return self._last
 
+    def advance(self, by: timedelta) -> None:
+        """Sets the clock ahead."""
+        self._last += by
+
     def place(self, *, at: datetime | None = None, sample: str = "placed_only") -> str:
         """An order like that of the sample, placed ``at``."""
         order: dict[str, Any] = deepcopy(_sample(sample))
