@@ -111,8 +111,10 @@ def _search(
     found: list[str] = []
     spellings: set[str] = set()
     refs = forgotten.refs_after(connection, store, after, SEARCHED)
+    held = documents.several(connection, store, refs)
+    bodies = payloads.several(connection, store, refs)
     for ref in refs:
-        kept, body = documents.get(connection, store, ref), payloads.get(connection, store, ref)
+        kept, body = held.get(ref), bodies.get(ref)
         groups: list[contacts.Group] = []
         if body is not None:
             groups += contacts.of_payload(exact_json.decode(body))

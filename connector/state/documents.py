@@ -77,6 +77,12 @@ def get(connection: Connection, store: str, ref: str) -> Kept | None:
     return Kept(*row) if row else None
 
 
+def several(connection: Connection, store: str, refs: Sequence[str]) -> dict[str, Kept]:
+    """The newest documents of these orders that are still held, by ref."""
+    rows = connection.execute(select(DOCUMENTS).where(DOCUMENTS.c.store == store, DOCUMENTS.c.ref.in_(refs)))
+    return {row.ref: Kept(*row) for row in rows}
+
+
 def newest(connection: Connection, store: str, count: int) -> list[Kept]:
     """The documents last changed at the shop, newest first."""
     rows = connection.execute(

@@ -6,7 +6,7 @@ kilobytes in it that was a third of all that went to the disk.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 
 from sqlalchemy import Connection, LargeBinary, select
 from sqlmodel import Field
@@ -43,3 +43,9 @@ def get(connection: Connection, store: str, ref: str) -> bytes | None:
     """The body of an order, if it has one and it is still held."""
     query = select(BODIES.c.body).where(BODIES.c.store == store, BODIES.c.ref == ref)
     return connection.execute(query).scalar()
+
+
+def several(connection: Connection, store: str, refs: Sequence[str]) -> dict[str, bytes]:
+    """The bodies of these orders that are still held, by ref."""
+    query = select(BODIES.c.ref, BODIES.c.body).where(BODIES.c.store == store, BODIES.c.ref.in_(refs))
+    return {row.ref: row.body for row in connection.execute(query)}
