@@ -124,9 +124,10 @@ class State:
 
     def recover(self) -> int:
         """What a start does with what an earlier process left in flight."""
-        return self.do(
-            claims.recover, "main", now=self.clock.now(), steady=self.clock.steady(), longest=1800.0
-        )
+        limit = self.clock.steady() + 1800.0
+        for store in ("acme", "zeta"):
+            self.do(claims.hasten, store, self.do(claims.due_after, store, limit, 1000), limit)
+        return self.do(claims.recover, "main", now=self.clock.now(), steady=self.clock.steady())
 
 
 @contextmanager

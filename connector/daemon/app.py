@@ -30,6 +30,8 @@ from connector.state.database import Database
 from connector.state.outbox import claims
 from connector.state.subscriptions import drop_others
 
+PAGE = 500  # orders of one transaction after a start
+
 
 class App:
     """The parts of a running connector, as an async context manager.
@@ -117,10 +119,9 @@ class App:
 
         def work(connection: Connection) -> None:
             steady, now = self.clock.steady(), self.clock.now()
-            renumber(connection, self.shops.values(), now, steady)
             for account in self.senders:
                 quota.recover(connection, account, steady)
-                claims.recover(connection, account, now=now, steady=steady, longest=BACKOFF.longest)
+                claims.recover(connection, account, now=now, steady=steady)
             breakers.probe_now(connection, steady)
             inbox.recover(connection, steady)
             watched = [
@@ -128,7 +129,12 @@ class App:
             ]
             drop_others(connection, watched)
 
+        await renumber(self.db, self.shops.values(), self.clock)
         await self.db.run(work)
+        limit = self.clock.steady() + BACKOFF.longest
+        for store in self.shops:
+            while late := await self.db.read(claims.due_after, store, limit, PAGE):
+                await self.db.run(claims.hasten, store, late, limit)
 
     def _register(self, connection: Connection, found: dict[str, Numbering]) -> dict[str, StoreFacts]:
         """Remember the stores; refuse a configuration that would make known orders new ones to Privy."""

@@ -16,6 +16,7 @@ class PropertyRecord(SQLModel, table=True):
 
 
 _GET = text("SELECT value FROM property WHERE name = :name")
+_DROP = text("DELETE FROM property WHERE name = :name")
 _PUT = text(
     "INSERT INTO property (name, value) VALUES (:name, :value) "
     "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
@@ -26,6 +27,11 @@ def get(connection: Connection, name: str) -> str | None:
     """The property's value, or None when it was never set."""
     found: str | None = connection.execute(_GET, {"name": name}).scalar()
     return found
+
+
+def drop(connection: Connection, name: str) -> None:
+    """Unset the property."""
+    connection.execute(_DROP, {"name": name})
 
 
 def put(connection: Connection, name: str, value: str) -> None:

@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, or_, select, tuple_, update
+from sqlalchemy import Connection, Select, bindparam, delete, exists, or_, select, update
 
 from connector.model.errors import StateError
 from connector.model.states import InboxKind, OrderState
-from connector.state import backfills, bulk
+from connector.state import backfills, bulk, stores
 from connector.state.audit import EVENTS
 from connector.state.cursors import CURSORS
 from connector.state.database import Database
@@ -43,13 +43,15 @@ async def retain(db: Database, limit: datetime, configured: Collection[str] | No
     will send it; None where all are.
     """
     dropped = 0
-    for table in (DOCUMENTS, BODIES):
-        after: Key | None = ("", "")
-        while after is not None:
-            some, after = await db.read(_old, table, limit, after, configured)
-            if some:
-                dropped += await db.run(drop, some, limit, configured)
-                await asyncio.sleep(PAUSE)
+    for store in [one.name for one in await db.read(stores.every)]:
+        gone = configured is not None and store not in configured
+        for table in (DOCUMENTS, BODIES):
+            after: str | None = ""
+            while after is not None:
+                some, after = await db.read(_old, table, store, limit, after, gone)
+                if some:
+                    dropped += await db.run(drop, store, some, limit, gone)
+                    await asyncio.sleep(PAUSE)
     await _drop_lines(db, limit)
     if dropped:
         try:
@@ -71,7 +73,7 @@ async def retire(db: Database, store: str) -> int:
             after = refs[-1]
             count += await db.run(_drop_all, store, refs) if table is OUTBOX else 0
             if table is not OUTBOX:
-                await db.run(_drop_data, [(store, ref) for ref in refs])
+                await db.run(_drop_data, store, refs)
             await asyncio.sleep(PAUSE)
     while await db.run(_drop_lines_of, store):
         await asyncio.sleep(PAUSE)
@@ -80,61 +82,44 @@ async def retire(db: Database, store: str) -> int:
     return count
 
 
-def drop(
-    connection: Connection, orders: Sequence[Key], limit: datetime, configured: Collection[str] | None = None
-) -> int:
+def drop(connection: Connection, store: str, refs: Sequence[str], limit: datetime, gone: bool = False) -> int:
     """Drop payloads and documents of those of these orders that are still done with since before ``limit``.
 
-    Done with means delivered or skipped; hash, statuses and times stay. Returns how many orders lost data.
+    Done with means delivered or skipped, and whatever is of a store that is ``gone`` from the configuration;
+    hash, statuses and times stay. Returns how many orders lost data.
     """
-    its = tuple_(OUTBOX.c.store, OUTBOX.c.ref).in_(orders)
-    old = [(row.store, row.ref) for row in connection.execute(_ORDERS.where(its, *_done(limit, configured)))]
-    dropped = _drop_data(connection, old)
-    if configured is not None:
-        for store in {store for store, _ in old}.difference(configured):
-            _retired(connection, store, [ref for its_store, ref in old if its_store == store])
-    return dropped
+    old = list(connection.scalars(_done(store, refs, limit, gone)))
+    _drop_data(connection, store, old)
+    if gone:
+        _retired(connection, store, old)
+    return len(old)
 
 
-_ORDERS = select(OUTBOX.c.store, OUTBOX.c.ref)
-
-
-def _done(limit: datetime, configured: Collection[str] | None) -> list[ColumnElement[bool]]:
-    done: ColumnElement[bool] = OUTBOX.c.state.in_((OrderState.DELIVERED, OrderState.SKIPPED))
-    if configured is not None:
-        done = or_(done, OUTBOX.c.store.not_in(sorted(configured)))
-    return [
-        done,
+def _done(store: str, refs: Sequence[str], limit: datetime, gone: bool) -> Select[Any]:
+    done = select(OUTBOX.c.ref).where(
+        OUTBOX.c.store == store,
+        OUTBOX.c.ref.in_(refs),
         OUTBOX.c.claimed_at.is_(None),
         or_(OUTBOX.c.told_at.is_(None), OUTBOX.c.told_at < limit),
         OUTBOX.c.fetched_at < limit,
-    ]
+    )
+    return done if gone else done.where(OUTBOX.c.state.in_((OrderState.DELIVERED, OrderState.SKIPPED)))
 
 
 def _old(
-    connection: Connection, table: Any, limit: datetime, after: Key, configured: Collection[str] | None
-) -> tuple[list[Key], Key | None]:
+    connection: Connection, table: Any, store: str, limit: datetime, after: str, gone: bool
+) -> tuple[list[str], str | None]:
     """Orders of the next rows that may lose their data, and where to go on (None at the end)."""
-    store, ref = after
-    keys = (
-        select(table.c.store, table.c.ref)
-        .where(or_(table.c.store > store, (table.c.store == store) & (table.c.ref > ref)))
-        .order_by(table.c.store, table.c.ref)
-        .limit(PAGE)
-    )
-    page = [(row.store, row.ref) for row in connection.execute(keys)]
+    page = _refs(connection, table, store, after)
     if not page:
         return [], None
-    its = tuple_(OUTBOX.c.store, OUTBOX.c.ref).in_(page)
-    found = connection.execute(_ORDERS.where(its, *_done(limit, configured)))
-    return [(row.store, row.ref) for row in found], page[-1]
+    return list(connection.scalars(_done(store, page, limit, gone))), page[-1]
 
 
-def _drop_data(connection: Connection, orders: Sequence[Key]) -> int:
-    rows = [{"its_store": store, "its_ref": ref} for store, ref in orders]
+def _drop_data(connection: Connection, store: str, refs: Sequence[str]) -> None:
+    rows = [{"its_store": store, "its_ref": ref} for ref in refs]
     for statement in _DROP:
         bulk.run(connection, statement, rows)
-    return len(orders)
 
 
 _DROP = [
@@ -150,7 +135,7 @@ def _refs(connection: Connection, table: Any, store: str, after: str) -> list[st
 
 def _drop_all(connection: Connection, store: str, refs: Sequence[str]) -> int:
     """Also what waits or failed: it becomes skipped, by the rule ``retired``."""
-    _drop_data(connection, [(store, ref) for ref in refs])
+    _drop_data(connection, store, refs)
     _retired(connection, store, refs)
     return len(refs)
 

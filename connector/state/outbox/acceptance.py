@@ -244,6 +244,12 @@ def counts(connection: Connection, store: str | None = None) -> list[Row[Any]]:
     return list(connection.execute(query))
 
 
+def give_back_numbers(connection: Connection, store: str, account: str, refs: Sequence[str]) -> None:
+    """Let these orders, of which none went out, be of this account and have no number until judged again."""
+    its = OUTBOX.c.store == store, OUTBOX.c.ref.in_(refs)
+    connection.execute(update(OUTBOX).where(*its).values(account=account, order_id=None))
+
+
 def looked(connection: Connection, store: str, ref: str, steady: float) -> None:
     """Note that an order was fetched on its own at this moment."""
     connection.execute(

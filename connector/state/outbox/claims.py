@@ -185,22 +185,26 @@ def any_due(connection: Connection, account: str, active: Collection[str], stead
     return connection.execute(_ANY_DUE, given).first() is not None
 
 
-def recover(connection: Connection, account: str, *, now: datetime, steady: float, longest: float) -> int:
-    """After a start: requests whose answer will never come count as spent and wait to be sent again.
+def due_after(connection: Connection, store: str, limit: float, most: int) -> list[str]:
+    """The refs of a store's waiting orders that are due after this steady time."""
+    its = OUTBOX.c.store == store, OUTBOX.c.state == OrderState.WAITING, OUTBOX.c.due_at > limit
+    return list(connection.scalars(select(OUTBOX.c.ref).where(*its).limit(most)))
 
-    ``longest`` is the longest back-off in seconds; a later due time comes from a clock that was set back.
-    """
+
+def hasten(connection: Connection, store: str, refs: Sequence[str], limit: float) -> None:
+    """Let these orders be due at this steady time, if they were due later: a clock was set back."""
+    its = OUTBOX.c.store == store, OUTBOX.c.ref.in_(refs), OUTBOX.c.due_at > limit
+    connection.execute(update(OUTBOX).where(*its).values(due_at=limit))
+
+
+def recover(connection: Connection, account: str, *, now: datetime, steady: float) -> int:
+    """After a start: requests whose answer will never come count as spent and wait to be sent again."""
     flying = OUTBOX.c.account == account, OUTBOX.c.claimed_at.is_not(None)
     lost = connection.execute(select(OUTBOX.c.store, OUTBOX.c.ref).where(*flying)).all()
     for lane, count in in_flight(connection, account).items():
         quota.spend(connection, account, lane, count, steady)
     connection.execute(
         update(OUTBOX).where(*flying).values(claimed_at=None, claimed_lane=None, due_at=steady)
-    )
-    connection.execute(
-        update(OUTBOX)
-        .where(OUTBOX.c.account == account, OUTBOX.c.due_at > steady + longest)
-        .values(due_at=steady + longest)
     )
     detail = "the program stopped before an answer came; Privy may hold it, so the newest state is sent again"
     audit.write(

@@ -65,6 +65,14 @@ def rows(connection: Connection, store: str, refs: Sequence[str]) -> dict[str, R
     return {one.ref: one for one in connection.execute(its)}
 
 
+def refs_after(connection: Connection, store: str, after: str, most: int, state: str = "") -> list[str]:
+    """The next orders of a store (in a state), by ref."""
+    its = select(OUTBOX.c.ref).where(OUTBOX.c.store == store, OUTBOX.c.ref > after)
+    if state:
+        its = its.where(OUTBOX.c.state == state)
+    return list(connection.scalars(its.order_by(OUTBOX.c.ref).limit(most)))
+
+
 def search(connection: Connection, names: Sequence[str], wanted: str, most: int = 50) -> list[Found]:
     """Orders of these stores named by the platform's id, by their number or by their order_id at Privy.
 

@@ -249,7 +249,7 @@ def test_an_account_minds_its_own_orders(state: State) -> None:
     assert state.do(claims.next_due, "main", ACTIVE) == state.clock.steady() + 5000
     assert not state.do(claims.any_due, "other", ACTIVE, state.clock.steady() + 5000)
     assert state.do(claims.any_due, "main", ACTIVE, state.clock.steady() + 5000)
-    state.do(claims.recover, "other", now=NOW, steady=state.clock.steady(), longest=1.0)
+    state.do(claims.recover, "other", now=NOW, steady=state.clock.steady())
     assert state.do(claims.next_due, "main", ACTIVE) == state.clock.steady() + 5000
 
 
