@@ -112,7 +112,10 @@ def preview(connection: Connection, shop: Shop, document: Document, now: datetim
     body: dict[str, Any] = exact_json.decode(version.body) if version.body else {}
     origins = _origins(shop, document, known) if version.body else {}
     held = payloads.get(connection, shop.name, document.ref)
-    old = exact_json.decode(held) if held else None
+    try:
+        old = exact_json.decode(held) if held else None
+    except exact_json.NotJSON:
+        old = None  # damaged in the database
     differs = None
     if old is not None and body:
         differs = sorted(name for name in {*old, *body} if old.get(name) != body.get(name))

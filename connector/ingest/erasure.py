@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
+import structlog
 from sqlalchemy import Connection
 
 from connector.ingest import contacts
@@ -20,6 +22,8 @@ from connector.runtime import exact_json
 from connector.state import documents, forgotten, stores
 from connector.state.database import Database
 from connector.state.outbox import payloads
+
+log = structlog.get_logger()
 
 SEARCHED = 200  # documents of one look
 PAGE = 50  # orders of one transaction
@@ -117,9 +121,14 @@ def _search(
         kept, body = held.get(ref), bodies.get(ref)
         groups: list[contacts.Group] = []
         if body is not None:
-            groups += contacts.of_payload(exact_json.decode(body))
+            with suppress(exact_json.NotJSON):
+                groups += contacts.of_payload(exact_json.decode(body))
         unread = kept is not None and shop is None
-        document = kept.unpacked() if kept is not None else {}
+        try:
+            document = kept.unpacked() if kept is not None else {}
+        except BadOrder as error:  # nobody can read it, whose it is neither
+            log.warning("document.damaged", store=store, ref=ref, error=str(error))
+            continue
         if kept is not None and shop is not None:
             try:
                 order = shop.adapter.parse(Document(ref=ref, changed_at=kept.changed_at, body=document))

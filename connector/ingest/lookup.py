@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from connector.ingest.identity import verify
 from connector.ingest.page import take
 from connector.ingest.source import Shop, everybodys
-from connector.model.errors import Hidden
+from connector.model.errors import BadOrder, Hidden
 from connector.model.order import Document
 from connector.model.states import EventKind
 from connector.state import audit, breakers, documents
@@ -151,5 +151,9 @@ def _look(
         detail = "the shop no longer has the order, and its document is no longer held: nothing can be sent"
         audit.write(connection, [audit.Event(now, shop.name, ref, EventKind.NOTE, "gone", detail)])
         return acceptance.Accepted()
-    last = Document(ref=ref, changed_at=kept.changed_at, body=kept.unpacked())
+    try:
+        last = Document(ref=ref, changed_at=kept.changed_at, body=kept.unpacked())
+    except BadOrder as error:
+        audit.write(connection, [audit.Event(now, shop.name, ref, EventKind.NOTE, "gone", str(error))])
+        return acceptance.Accepted()
     return take(connection, shop, [last], feed, fetched_at, now, steady, gone=True)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from connector.ingest.source import Shop
 from connector.ingest.transform import Known, judge
+from connector.model.errors import BadOrder
 from connector.model.order import Document
 from connector.sdk.contract import Adapter, Page
 from connector.state import documents
@@ -96,7 +97,12 @@ def remap(
         if kept is None:
             missing.append(ref)
         else:
-            held[kept.gone].append(Document(ref=ref, changed_at=kept.changed_at, body=kept.unpacked()))
+            try:
+                body = kept.unpacked()
+            except BadOrder:
+                missing.append(ref)
+                continue
+            held[kept.gone].append(Document(ref=ref, changed_at=kept.changed_at, body=body))
     for gone, found in held.items():
         take(connection, shop, found, feed, now, now, steady, force=True, gone=gone)
     return missing

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Select, select
 from connector.ingest.page import remap
 from connector.ingest.source import Shop
 from connector.ingest.transform import Known, judge
+from connector.model.errors import BadOrder
 from connector.model.order import Document
 from connector.model.states import OrderState
 from connector.runtime.clock import Clock
@@ -95,7 +96,10 @@ def _numbered_otherwise(connection: Connection, shop: Shop, ref: str, now: datet
     kept = documents.get(connection, shop.name, ref)
     if kept is None:
         return False
-    document = Document(ref=ref, changed_at=kept.changed_at, body=kept.unpacked())
+    try:
+        document = Document(ref=ref, changed_at=kept.changed_at, body=kept.unpacked())
+    except BadOrder:
+        return False
     version = judge(shop.bench, document, Known(), feed="", fetched_at=now, now=now)
     number = connection.scalar(
         select(OUTBOX.c.order_id).where(OUTBOX.c.store == shop.name, OUTBOX.c.ref == ref)

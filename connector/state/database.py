@@ -42,6 +42,7 @@ from connector.state.daemon_lock import daemon_pid, lock_path
 from connector.state.database_file import DatabaseFile
 
 SCHEMA_VERSION = "0006"
+DAMAGED = "it is damaged; restore a copy"
 BUSY_SECONDS = 5  # that a transaction waits for one of another process; so a stop takes no longer
 
 OUR_FAULTS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
@@ -79,10 +80,19 @@ class UtcTime(TypeDecorator[datetime]):
 
         return process
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[datetime | str | None], datetime | None]:
+        def process(value: datetime | str | None) -> datetime | None:
+            if value is None:
+                return None
+            try:
+                found = datetime.fromisoformat(value) if isinstance(value, str) else value
+                return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+            except (ValueError, AttributeError):
+                raise StateError(f"the database: {DAMAGED} (a time in it is none)") from None
+
+        return process
 
 
 class Record(SQLModel):
@@ -364,10 +374,12 @@ def _told(what: str, error: DBAPIError) -> str:
             sqlite3.SQLITE_BUSY: "another process holds it; stop that one or try again",
             sqlite3.SQLITE_READONLY: "it is read-only; give the user that runs the connector write access",
             sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check the path and its permissions",
-            sqlite3.SQLITE_CORRUPT: "it is damaged; restore a copy",
+            sqlite3.SQLITE_CORRUPT: DAMAGED,
             sqlite3.SQLITE_NOTADB: "the file is no SQLite database; check the path",
             sqlite3.SQLITE_IOERR: "the disk answers with errors, or is full; look at it, nothing is lost",
         }
+        if "UTF-8" in str(cause):  # it would show the text, a buyer's perhaps
+            return f"{what}: {DAMAGED} (a text in it is none)"
         code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
         return f"{what}: {advice.get(code, str(cause))}"
     return f"{what}: {str(cause).splitlines()[0] if str(cause) else 'no answer'}"

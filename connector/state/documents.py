@@ -12,6 +12,7 @@ from isal import isal_zlib
 from sqlalchemy import Connection, LargeBinary, delete, select
 from sqlmodel import Field
 
+from connector.model.errors import BadOrder
 from connector.runtime import exact_json
 from connector.state import bulk
 from connector.state.database import Record, UtcTime, table_of
@@ -49,8 +50,15 @@ class Kept(msgspec.Struct, frozen=True):
     body: bytes
 
     def unpacked(self) -> dict[str, Any]:
-        """The document's JSON, exact."""
-        document: dict[str, Any] = exact_json.decode(zlib.decompress(self.body))
+        """The document's JSON, exact. Raises BadOrder when what is held is damaged."""
+        try:
+            document: dict[str, Any] = exact_json.decode(zlib.decompress(self.body))
+        except (zlib.error, exact_json.NotJSON):
+            raise BadOrder(
+                "document",
+                f"what is held of order {self.ref} is damaged; connector replay {self.store} {self.ref} "
+                "fetches it afresh",
+            ) from None
         return document
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Select, bindparam, delete, exists, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, or_, select, update
 
 from connector.model.errors import StateError
 from connector.model.states import InboxKind, OrderState
@@ -88,22 +88,25 @@ def drop(connection: Connection, store: str, refs: Sequence[str], limit: datetim
     Done with means delivered or skipped, and whatever is of a store that is ``gone`` from the configuration;
     hash, statuses and times stay. Returns how many orders lost data.
     """
-    old = list(connection.scalars(_done(store, refs, limit, gone)))
+    old = _done(connection, store, refs, limit, gone)
     _drop_data(connection, store, old)
     if gone:
         _retired(connection, store, old)
     return len(old)
 
 
-def _done(store: str, refs: Sequence[str], limit: datetime, gone: bool) -> Select[Any]:
-    done = select(OUTBOX.c.ref).where(
-        OUTBOX.c.store == store,
-        OUTBOX.c.ref.in_(refs),
-        OUTBOX.c.claimed_at.is_(None),
-        or_(OUTBOX.c.told_at.is_(None), OUTBOX.c.told_at < limit),
-        OUTBOX.c.fetched_at < limit,
+def _done(connection: Connection, store: str, refs: Sequence[str], limit: datetime, gone: bool) -> list[str]:
+    found = connection.execute(
+        select(OUTBOX.c.ref, OUTBOX.c.state).where(
+            OUTBOX.c.store == store,
+            OUTBOX.c.ref.in_(refs),
+            OUTBOX.c.claimed_at.is_(None),
+            or_(OUTBOX.c.told_at.is_(None), OUTBOX.c.told_at < limit),
+            OUTBOX.c.fetched_at < limit,
+        )
     )
-    return done if gone else done.where(OUTBOX.c.state.in_((OrderState.DELIVERED, OrderState.SKIPPED)))
+    # Not asked of the database: SQLite would take the index of states for it, and walk through all orders.
+    return [row.ref for row in found if gone or row.state in (OrderState.DELIVERED, OrderState.SKIPPED)]
 
 
 def _old(
@@ -113,7 +116,7 @@ def _old(
     page = _refs(connection, table, store, after)
     if not page:
         return [], None
-    return list(connection.scalars(_done(store, page, limit, gone))), page[-1]
+    return _done(connection, store, page, limit, gone), page[-1]
 
 
 def _drop_data(connection: Connection, store: str, refs: Sequence[str]) -> None:
@@ -141,11 +144,10 @@ def _drop_all(connection: Connection, store: str, refs: Sequence[str]) -> int:
 
 
 def _retired(connection: Connection, store: str, refs: Sequence[str]) -> None:
-    its = (
-        OUTBOX.c.store == store,
-        OUTBOX.c.ref.in_(refs),
-        OUTBOX.c.state.in_((OrderState.WAITING, OrderState.FAILED)),
-    )
+    its = OUTBOX.c.store == store, OUTBOX.c.ref.in_(refs)
+    found = connection.execute(select(OUTBOX.c.ref, OUTBOX.c.state).where(*its))
+    some = [row.ref for row in found if row.state in (OrderState.WAITING, OrderState.FAILED)]
+    its = OUTBOX.c.store == store, OUTBOX.c.ref.in_(some)
     connection.execute(update(OUTBOX).where(*its).values(state=OrderState.SKIPPED, rule=RETIRED, reason=GONE))
 
 

@@ -58,6 +58,23 @@ async def test_a_daemon_is_found_through_any_link_to_its_database(tmp_path: Path
         assert f"another daemon (process {daemon.process.pid}) already works on" in second.stderr
 
 
+async def test_a_daemon_whose_database_is_moved_away_stops_with_a_sentence(
+    tmp_path: Path, nest: Hatchery
+) -> None:
+    async with trial(tmp_path, nest, seed=3, orders=1) as fire:
+        running = await fire.program.start("run")
+        await running.until_event("daemon.started")
+        (tmp_path / "connector.db").rename(tmp_path / "moved.db")
+        ended = await running.end()
+        assert ended.code == 1
+        assert "connector.db is not there any more; it was moved, replaced or deleted" in ended.stderr
+        assert "Traceback" not in ended.stderr
+        for suffix in ("", "-wal", "-shm"):
+            if (tmp_path / f"moved.db{suffix}").exists():
+                (tmp_path / f"moved.db{suffix}").rename(tmp_path / f"connector.db{suffix}")
+        assert await fire.settled() == []
+
+
 async def test_whoever_only_looks_for_a_daemon_keeps_none_from_starting(
     tmp_path: Path, nest: Hatchery
 ) -> None:

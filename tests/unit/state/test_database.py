@@ -16,7 +16,7 @@ from sqlalchemy import Connection, column, create_engine, func, insert, select, 
 from sqlmodel import SQLModel
 
 from connector.ingest import subscriptions
-from connector.model.errors import StateError
+from connector.model.errors import ConnectorError, StateError
 from connector.state import (
     audit,
     backfills,
@@ -33,8 +33,8 @@ from connector.state import (
 from connector.state.breakers import PAUSES
 from connector.state.database import SCHEMA_VERSION, Database
 from connector.state.migrations import configuration
-from connector.state.outbox import acceptance, payloads
-from tests.state import NOW, open_state
+from connector.state.outbox import acceptance, payloads, queries
+from tests.state import NOW, open_state, version
 
 MODELS = (
     backfills,
@@ -311,4 +311,42 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{path}")
     with pytest.raises(StateError, match="damaged; restore a copy"):
         database.work(lambda connection: breakers.every(connection))
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("UPDATE outbox SET fetched_at = '2026-0x-02 12:00:30.000000'", "it is damaged; restore a copy"),
+        ("UPDATE outbox SET notes = CAST(x'616e6e40ff' AS TEXT)", "it is damaged; restore a copy"),
+        (
+            "UPDATE document SET body = x'789c01'",
+            "order 1 is damaged; connector replay acme 1",
+        ),
+    ],
+)
+def test_a_flipped_byte_is_a_sentence_and_shows_nobodys_data(
+    sqlite_url: str, statement: str, says: str
+) -> None:
+    with open_state(sqlite_url) as state:
+        state.accept(version("1"))
+        kept = documents.Kept("acme", "1", NOW, NOW, "poll", False, documents.pack({"id": 1}))
+        state.do(documents.keep, [kept], ())
+        state.do(lambda connection: connection.execute(text(statement)))
+
+        def read(connection: Connection) -> None:
+            queries.row(connection, "acme", "1")
+            held = documents.get(connection, "acme", "1")
+            assert held is not None
+            held.unpacked()
+
+        with pytest.raises(ConnectorError, match=says) as told:
+            state.do(read)
+        assert "ann@" not in str(told.value)
+
+
+def test_the_log_is_cut_after_migrating(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    assert database.path is not None
+    assert database.path.with_name("connector.db-wal").stat().st_size < 100_000
     database.close()
