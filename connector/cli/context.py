@@ -33,9 +33,11 @@ def _to_people(warning: str) -> None:
     click.echo(f"Warning: {warning}", err=True)
 
 
-def load(config: Path | None, warn: Callable[[str], None] = _to_people) -> Loaded:
+def load(
+    config: Path | None, warn: Callable[[str], None] = _to_people, *, secretless: bool = False
+) -> Loaded:
     """The configuration, with logging set up so that no secret of it can be printed."""
-    loaded = loader.load(config)
+    loaded = loader.load(config, secretless=secretless)
     log.configure(secrets=loaded.secrets)
     for warning in loaded.warnings:
         warn(warning)

@@ -31,6 +31,8 @@ COMMANDS = {
     "check": "Test configuration, credentials and the shops' limits.",
     "status": "How every store, account and backfill stands.",
     "preview": "What would be sent for an order, and where each field comes from.",
+    "test": "Run the tests of mappings.",
+    "sample": "An order's document made anonymous, to test a mapping with.",
     "explain": "One order's time-line: what came in, what went out, and why.",
     "failed": "The orders that could not be sent, and why.",
     "reconcile": "Read a shop again, make good what was missed, and show the sum.",

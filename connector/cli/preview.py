@@ -64,11 +64,11 @@ async def _previews(
         elif last is not None:
             found = await _newest(app, shop, last)
         else:
-            found = [await _one(app, shop, wanted) for wanted in orders]
+            found = [await one_document(app, shop, wanted) for wanted in orders]
     return [await app.db.read(model.preview, shop, document, app.clock.now()) for document in found]
 
 
-async def _one(app: App, shop: Shop, wanted: str) -> Document:
+async def one_document(app: App, shop: Shop, wanted: str) -> Document:
     """The order afresh from the shop when it still has it, else as it was last seen."""
     ref = await app.db.read(queries.find, shop.name, wanted) or wanted
     try:

@@ -21,6 +21,11 @@ def encode(value: Any) -> bytes:
     return _encoder.encode(value)
 
 
+def indented(value: Any) -> bytes:
+    """The same, for people to read."""
+    return msgspec.json.format(_encoder.encode(value), indent=2)
+
+
 def decode(text: bytes | str) -> Any:
     """The JSON text as Python values, fractions as Decimal. Raises NotJSON, also for more than MOST_DEPTH."""
     try:

@@ -102,6 +102,10 @@ class Expression:
         """Keys of the objects that it makes (``{city: town}``), as far as its text tells."""
         return frozenset(_keys(self._parsed.parsed))
 
+    def texts(self) -> frozenset[str]:
+        """The texts that it names outright: its literals (``'cod'``, `"cod"`)."""
+        return frozenset(_texts(self._parsed.parsed))
+
     def holds(self, body: Any) -> bool:
         """Whether it finds what JMESPath calls true: not null, false or empty. Raises ExpressionError."""
         found = self.search(body)
@@ -171,6 +175,11 @@ def _keys(node: Any) -> set[str]:
         last = children[1]
         return _keys(children[0] if last["type"] in ("identity", "index", "slice") else last)
     return set()
+
+
+def _texts(node: Any) -> set[str]:
+    own = {node["value"]} if node["type"] == "literal" and isinstance(node["value"], str) else set()
+    return own.union(*(_texts(child) for child in node["children"] if isinstance(child, dict)))
 
 
 def _exact(literal: Any) -> Any:

@@ -43,14 +43,14 @@ class Loaded:
     warnings: tuple[str, ...]
 
 
-def load(path: Path | None = None, *, now: datetime | None = None) -> Loaded:
+def load(path: Path | None = None, *, now: datetime | None = None, secretless: bool = False) -> Loaded:
     """Read the configuration at ``path``, or where it is looked for without one.
 
-    ``now`` (aware; default: the clock) is what ``live_from`` may not lie after. Raises ConfigError with
-    every mistake.
+    ``now`` (aware; default: the clock) is what ``live_from`` may not lie after. ``secretless`` is for what
+    reaches nobody, where secrets need not be set: see Sources. Raises ConfigError with every mistake.
     """
     path = path or find()
-    sources = gather(path)
+    sources = gather(path, secretless=secretless)
     settings = _settings(sources, now or datetime.now(UTC))
     if sources.problems:
         raise ConfigError(sorted(sources.problems, key=_line))

@@ -110,6 +110,10 @@ def _past_utc(value: datetime, info: ValidationInfo) -> datetime:
             "lies in the future; until then every order would count as old. Leave it out to go live when the "
             "store is first seen, and add the store then"
         )
+    return _utc(value)
+
+
+def _utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
     except OverflowError:
@@ -125,6 +129,7 @@ ProxyNetwork = Annotated[
 Name = Annotated[str, AfterValidator(_name)]
 Secret = Annotated[SecretStr, AfterValidator(_filled)]
 Token = Annotated[SecretStr, AfterValidator(_sendable)]
+WrittenTime = Annotated[AwareDatetime, AfterValidator(_utc), BeforeValidator(_written_time)]
 PastTime = Annotated[AwareDatetime, AfterValidator(_past_utc), BeforeValidator(_written_time)]
 WebhookSecrets = Annotated[
     tuple[Annotated[SecretStr, AfterValidator(_hard_to_guess)], ...],

@@ -26,6 +26,10 @@ class BadReference(ValueError):
     """A reference that leads nowhere; the text says what is missing and never what was found elsewhere."""
 
 
+class Absent(BadReference):
+    """A variable that is not set, or a file that cannot be read."""
+
+
 def mentions(text: str) -> bool:
     """Whether the text holds a reference or an escaped one."""
     return "${" in text
@@ -67,7 +71,7 @@ def _path(text: str, environment: Mapping[str, str]) -> str:
 
 def _variable(name: str, environment: Mapping[str, str]) -> str:
     if name not in environment:
-        raise BadReference(
+        raise Absent(
             f"the environment variable {name} is not set; set it, or give a default with ${{{name}:-default}}"
         )
     return environment[name]
@@ -82,7 +86,7 @@ def _contents(path: Path) -> str:
             f"the file {path} is larger than {LARGEST_FILE // 1024} KiB; is it the right one?"
         ) from None
     except OSError as error:
-        raise BadReference(f"the file {path} cannot be read ({error.strerror})") from None
+        raise Absent(f"the file {path} cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise BadReference(f"the file {path} is not UTF-8 text") from None
     return text.rstrip("\r\n")

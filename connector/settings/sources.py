@@ -16,12 +16,21 @@ from typing import Any
 
 from connector.model.errors import Problem
 from connector.settings import files, yaml_tree
-from connector.settings.references import PREFIX, VARIABLE, BadReference, mentions, resolve, variables_in
+from connector.settings.references import (
+    PREFIX,
+    VARIABLE,
+    Absent,
+    BadReference,
+    mentions,
+    resolve,
+    variables_in,
+)
 from connector.settings.yaml_tree import KeyPath, dotted
 
 SECTIONS = ("accounts", "stores")
 LARGEST_FILE = 4 * 1024**2  # a thousand stores take 1 MiB
 MOST_FILES = 5_000
+_PRIVATE = ("credentials", "oauth", "token", "integration_token", "webhook_secret", "metrics_token")
 
 
 @dataclass
@@ -30,7 +39,8 @@ class Sources:
 
     ``broken`` are keys whose value could not be had, so that checking it would only repeat the complaint;
     ``incomplete`` says that a part is missing altogether. ``asked`` are the environment's variables that the
-    files name; ``warnings`` are sentences.
+    files name; ``warnings`` are sentences. With ``secretless`` a secret or address that is not set here is
+    no mistake: something of its shape stands for it, with which nothing can be reached.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -41,6 +51,7 @@ class Sources:
     incomplete: bool = False
     asked: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
+    secretless: bool = False
 
     def place(self, path: KeyPath) -> str:
         """Where the key stands, or the nearest one above it that stands anywhere."""
@@ -88,9 +99,9 @@ class Sources:
         self.resolved.add(path)
 
 
-def gather(path: Path) -> Sources:
+def gather(path: Path, *, secretless: bool = False) -> Sources:
     """Everything that the configuration at ``path`` says; mistakes are in ``problems``."""
-    sources = _read(path)
+    sources = _read(path, secretless)
     for section in SECTIONS:
         sources.values[section] = sources.group(section)
     variables = {name for name in os.environ if name.upper().startswith(PREFIX) and name != VARIABLE}
@@ -108,9 +119,9 @@ def gather(path: Path) -> Sources:
     return sources
 
 
-def _read(path: Path) -> Sources:
+def _read(path: Path, secretless: bool) -> Sources:
     """One file's values, with its references resolved."""
-    sources = Sources(places={(): str(path)})
+    sources = Sources(places={(): str(path)}, secretless=secretless)
     try:
         tree = yaml_tree.read(files.read(path, LARGEST_FILE).decode("utf-8-sig"), str(path))
     except files.TooLarge:
@@ -130,6 +141,8 @@ def _read(path: Path) -> Sources:
     sources.broken |= tree.broken
     sources.places |= {key: f"{path}:{line}" for key, line in tree.lines.items()}
     if isinstance(tree.value, dict):
+        if secretless:
+            tree.value.pop("page", None)  # nothing is shown to anybody
         sources.values = _resolved(tree.value, (), sources, path.parent)
     elif tree.value is not None or tree.problems:
         sources.incomplete = True
@@ -149,11 +162,26 @@ def _resolved(value: Any, path: KeyPath, sources: Sources, folder: Path) -> Any:
     try:
         text = resolve(value, os.environ, folder)
     except BadReference as error:
+        if sources.secretless and isinstance(error, Absent) and (stand_in := _stand_in(path)):
+            sources.resolved.add(path)
+            return stand_in
         sources.problem(path, str(error))
         sources.broken.add(path)
         return ""
     sources.resolved.add(path)
     return text
+
+
+def _stand_in(path: KeyPath) -> str:
+    """A text of the shape that is needed at a key that can hold a secret or an address; empty at others."""
+    name = next((step for step in reversed(path) if isinstance(step, str)), "")
+    if name == "database":
+        return "sqlite:///unset.db"
+    if name in ("url", "base_url", "public_url"):
+        return "https://unset.invalid"
+    if any(step in _PRIVATE for step in path):
+        return f"unset-{'x' * 32}"
+    return ""
 
 
 def _overrides(sources: Sources) -> dict[str, Any]:
@@ -208,7 +236,7 @@ def _matching(pattern: str, folder: Path) -> Iterator[str]:
 
 def _include(sources: Sources, file: Path) -> None:
     """Put the accounts and stores of an included file beside those that are there."""
-    part = _read(file)
+    part = _read(file, sources.secretless)
     for key in part.values:
         if key not in SECTIONS:
             hint = "; put the store's keys below stores: and its name" if key == "platform" else ""
