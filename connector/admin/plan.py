@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 import msgspec
 from sqlalchemy import Connection
 
-from connector.admin.status import calls_take, usage_of
+from connector.admin.pace import calls_take
+from connector.admin.status import usage_of
 from connector.ingest.source import Shop
 from connector.ingest.transform import Known, judge
 from connector.model.facts import Version

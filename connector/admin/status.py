@@ -8,15 +8,17 @@ from datetime import datetime, timedelta
 import msgspec
 from sqlalchemy import Connection
 
-from connector.admin import alerts
+from connector.admin import alerts, mapping_change
 from connector.admin.alerts import Alarm
+from connector.admin.mapping_change import MappingChange
+from connector.admin.pace import calls_take
 from connector.model.limits import Limits
 from connector.model.states import BackfillState, OrderState
 from connector.runtime.clock import Clock
 from connector.sdk import registry
 from connector.sdk.contract import PushedAdapter
 from connector.settings.models import Settings
-from connector.state import backfills, breakers, cursors, quota, stores
+from connector.state import backfills, breakers, cursors, mappings, quota, stores
 from connector.state.outbox import acceptance, claims, failed_orders, queries
 from connector.state.outbox.failed_orders import LastFailure
 from connector.state.outbox.queries import Unconfigured
@@ -61,6 +63,7 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
     troubles: list[Trouble]
     alarms: list[Alarm]
     light: str
+    mapping: MappingChange | None = None
 
     @property
     def often_noted(self) -> list[tuple[str, int]]:
@@ -138,7 +141,10 @@ def collect(connection: Connection, settings: Settings, clock: Clock) -> Status:
         troubles[pause.scope.owner, pause.name].append(trouble)
     return Status(
         at=now,
-        stores=[_store(connection, settings, name, troubles["store", name], now) for name in settings.stores],
+        stores=[
+            _store(connection, settings, name, troubles["store", name], now, steady)
+            for name in settings.stores
+        ],
         accounts=[
             _account(connection, settings, name, troubles["account", name], steady)
             for name in settings.accounts
@@ -159,32 +165,18 @@ def of_backfills(connection: Connection, settings: Settings, clock: Clock) -> li
     ]
 
 
-def calls_take(calls: int, limits: Limits, use: quota.Usage) -> timedelta:
-    """How long so many calls of history take: minutes within a day's budget, days beyond it.
-
-    ``limits`` are those of the configuration; what Privy's headers stated overrules them.
-    """
-    if calls <= 0:
-        return timedelta()
-    limits = use.holding(limits)
-    a_day = max(1, limits.per_day_used() - limits.kept_per_day())
-    today = max(0, min(a_day, a_day - (use.day - use.day_live)))
-    if use.day_left_seen is not None:  # others spend of the same day
-        today = min(today, max(0, use.day_left_seen - max(0, limits.kept_per_day() - use.day_live)))
-    days, rest = 0, calls
-    if calls > today:
-        days, rest = divmod(calls - today - 1, a_day)
-        days, rest = days + 1, rest + 1
-    return timedelta(days=days, minutes=rest / limits.history_per_minute())
-
-
 def usage_of(connection: Connection, account: str, steady: float) -> quota.Usage:
     """The account's spending, in flight included."""
     return quota.usage(connection, account, claims.in_flight(connection, account), steady)
 
 
 def _store(
-    connection: Connection, settings: Settings, name: str, troubles: list[Trouble], now: datetime
+    connection: Connection,
+    settings: Settings,
+    name: str,
+    troubles: list[Trouble],
+    now: datetime,
+    steady: float,
 ) -> StoreStatus:
     facts = stores.facts(connection, name)
     feeds = cursors.of_store(connection, name)
@@ -224,6 +216,7 @@ def _store(
         troubles=troubles,
         alarms=alarmed,
         light=light,
+        mapping=_mapping(connection, settings, name, steady),
         **sums,
     )
 
@@ -248,6 +241,15 @@ def _account(
         configured=_caps(settings.accounts[name].limits),
         troubles=troubles,
     )
+
+
+def _mapping(connection: Connection, settings: Settings, store: str, steady: float) -> MappingChange | None:
+    """What the daemon found when it took up a changed mapping."""
+    used = mappings.get(connection, store)
+    if used is None or used.since is None:
+        return None
+    account = settings.stores[store].account
+    return mapping_change.of(used, settings.accounts[account].limits, usage_of(connection, account, steady))
 
 
 def _caps(limits: Limits) -> dict[str, int]:

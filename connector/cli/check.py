@@ -11,7 +11,8 @@ from typing import assert_never
 import click
 import msgspec
 
-from connector.admin import status
+from connector.admin import mapping_change, status
+from connector.admin.mapping_change import MappingChange
 from connector.cli.context import as_json_option, load, print_json
 from connector.cli.retire import of_unconfigured
 from connector.daemon.app import App, numbering_of
@@ -19,6 +20,7 @@ from connector.delivery import integration_tokens
 from connector.delivery.answers import Outcome
 from connector.delivery.sender import Sender, Verdict
 from connector.ingest import subscriptions
+from connector.ingest.remapping import in_use
 from connector.ingest.source import Shop
 from connector.model.durations import live_text
 from connector.model.errors import AuthError, StateError, Unavailable
@@ -80,6 +82,8 @@ async def _check(config: Path | None, offline: bool) -> list[Line]:
             lines.append(Line(level="error", subject="database", message=message))
         now = await app.db.read(status.collect, settings, app.clock)
         lines += [*_known(now), *_unconfigured(now)]
+        for one in await mapping_changes(app):
+            lines.append(Line(level="warning", subject=f"store {one.store}", message=one.sentence))
         for found in await asyncio.gather(*(_shop(app, shop) for shop in app.shops.values())):
             lines += found
     return lines
@@ -179,6 +183,18 @@ def _of_token(store: str, verdict: Verdict, answer: Outcome | None) -> Line:
             return Line(level="warning", subject=subject, message=message)
         case _:
             assert_never(verdict)
+
+
+async def mapping_changes(app: App) -> list[MappingChange]:
+    """What changed mappings would change of orders that Privy has; counted now where that was not done."""
+    found = []
+    for shop in app.shops.values():
+        used = await in_use(shop)
+        if used.since is not None:
+            limits = app.settings.accounts[shop.account].limits
+            use = await app.db.read(status.usage_of, shop.account, app.clock.steady())
+            found.append(mapping_change.of(used, limits, use))
+    return [one for one in found if one is not None]
 
 
 async def _shop(app: App, shop: Shop) -> list[Line]:

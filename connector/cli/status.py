@@ -111,6 +111,8 @@ def show(now: model.Status) -> None:
         for rule, count in sorted(store.skipped.items()):
             click.echo(f"{store.name}: {count} skipped by rule {rule}")
         _show_notes(store)
+        if store.mapping:
+            click.echo(f"{store.name}: {store.mapping.sentence}")
         for alarm in store.alarms:
             click.echo(f"{store.name}: {alarm.message}")
         if store.prevented:

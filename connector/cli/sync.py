@@ -16,6 +16,7 @@ from connector.daemon.app import App
 from connector.daemon.supervisor import Supervisor, Unit
 from connector.daemon.units import Units
 from connector.delivery.dispatcher import deliver
+from connector.ingest.remapping import notice
 from connector.model.states import BreakerKind, BreakerScope
 from connector.state import breakers
 from connector.state.daemon_lock import daemon_lock
@@ -63,6 +64,8 @@ async def _round(app: App, names: tuple[str, ...], seconds: float) -> status.Sta
         app.db.watch(lock.path)
         await app.recover()
         await supervisor.recover()
+        for shop in shops:
+            await notice(shop)
         await asyncio.gather(
             *(
                 supervisor.guarded(Unit(BreakerScope.SHOP, shop.name), partial(units.poll, shop))

@@ -10,11 +10,13 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, Asyn
 from typing import Protocol
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from connector.daemon.app import App
 from connector.daemon.handover import own, until_asked
 from connector.daemon.scheduler import Timetable
 from connector.daemon.supervisor import Supervisor
+from connector.ingest.remapping import notice
 from connector.model.errors import ConnectorError, Displaced
 from connector.runtime import log as logs
 from connector.settings.loader import Loaded
@@ -117,6 +119,7 @@ class Daemon:
             await supervisor.recover()
             timetable = Timetable(app, supervisor)
             timetable.start()
+            looking.append(asyncio.create_task(_notice(app)))
             where = {"listen": front.url} if front else {}
             # A page of orders makes thousands of objects, and none of them in a circle.
             gc.set_threshold(10_000)
@@ -178,3 +181,12 @@ async def _first(*events: asyncio.Event) -> None:
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()
+
+
+async def _notice(app: App) -> None:
+    """Look which mappings changed; what cannot be counted now is counted at the next start or reload."""
+    try:
+        for shop in app.shops.values():
+            await notice(shop)
+    except (ConnectorError, SQLAlchemyError) as error:
+        log.error("mapping.not_counted", error=type(error).__name__)

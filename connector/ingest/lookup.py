@@ -21,11 +21,12 @@ Settle = Callable[[Connection, bool], None]
 
 
 async def look(
-    shop: Shop, refs: Sequence[str], feed: str, *, force: bool = False, pace: float = 0.0
+    shop: Shop, refs: Sequence[str], feed: str, *, force: bool = False, anew: bool = False, pace: float = 0.0
 ) -> list[str]:
     """Fetch these orders afresh and take them; returns the refs that neither the shop nor we know.
 
-    ``pace`` is a pause in seconds after each request. An order at which the shop or this program fails does
+    ``force`` and ``anew`` as in ``acceptance.accept``. ``pace`` is a pause in seconds after each request.
+    An order at which the shop or this program fails does
     not keep the others from being fetched; its fault is raised at the end. It is raised at once when it is
     everybody's: refused credentials, a wait that the shop asks for, the database's, several in a row.
     """
@@ -33,10 +34,10 @@ async def look(
     row = Faults()
     size = shop.adapter.batch
     for start in range(0, len(refs), size):
-        for ref in await _look_at_some(shop, refs[start : start + size], feed, force, pace, row):
+        for ref in await _look_at_some(shop, refs[start : start + size], feed, force, anew, pace, row):
             sent = shop.adapter.http.sent
             try:
-                known = await look_at(shop, ref, feed, force=force)
+                known = await look_at(shop, ref, feed, force=force, anew=anew)
             except Exception as error:
                 row.add(error)
                 await shop.db.run(acceptance.looked, shop.name, ref, shop.clock.steady())
@@ -51,7 +52,13 @@ async def look(
 
 
 async def look_at(
-    shop: Shop, ref: str, feed: str, *, force: bool = False, settle: Settle = lambda connection, known: None
+    shop: Shop,
+    ref: str,
+    feed: str,
+    *,
+    force: bool = False,
+    anew: bool = False,
+    settle: Settle = lambda connection, known: None,
 ) -> bool:
     """Fetch one order afresh and take it; false when neither the shop nor we know it.
 
@@ -66,7 +73,7 @@ async def look_at(
             document, hidden = None, error.before
 
         def keep(connection: Connection) -> acceptance.Accepted | None:
-            taken = _look(connection, shop, ref, document, feed, fetched_at, force, hidden)
+            taken = _look(connection, shop, ref, document, feed, fetched_at, force, anew, hidden)
             settle(connection, taken is not None)
             return taken
 
@@ -101,7 +108,7 @@ async def rest(shop: Shop, sent: int, pace: float, least: float = 0.0) -> None:
 
 
 async def _look_at_some(
-    shop: Shop, refs: Sequence[str], feed: str, force: bool, pace: float, row: Faults
+    shop: Shop, refs: Sequence[str], feed: str, force: bool, anew: bool, pace: float, row: Faults
 ) -> Sequence[str]:
     """Take what one request brings; returns the refs that must be asked for one by one."""
     if len(refs) == 1:
@@ -118,7 +125,7 @@ async def _look_at_some(
         def keep(connection: Connection, now: datetime, steady: float) -> acceptance.Accepted:
             for document in found:
                 acceptance.looked(connection, shop.name, document.ref, steady)
-            return take(connection, shop, found, feed, fetched_at, now, steady, force=force)
+            return take(connection, shop, found, feed, fetched_at, now, steady, force=force, anew=anew)
 
         taken = await shop.db.run(keep, shop.clock.now(), shop.clock.steady())
     shop.took(taken)
@@ -135,12 +142,13 @@ def _look(
     feed: str,
     fetched_at: datetime,
     force: bool,
+    anew: bool,
     hidden: datetime | None,
 ) -> acceptance.Accepted | None:
     now, steady = shop.clock.now(), shop.clock.steady()
     acceptance.looked(connection, shop.name, ref, steady)
     if document is not None:
-        return take(connection, shop, [document], feed, fetched_at, now, steady, force=force)
+        return take(connection, shop, [document], feed, fetched_at, now, steady, force=force, anew=anew)
     row = acceptance.known(connection, shop.name, [ref]).get(ref)
     if row is None:
         return None

@@ -41,9 +41,13 @@ def take(
     steady: float,
     *,
     force: bool = False,
+    anew: bool = False,
     gone: bool = False,
 ) -> acceptance.Accepted:
-    """Judge documents and give them to the outbox, in the caller's transaction."""
+    """Judge documents and give them to the outbox, in the caller's transaction.
+
+    ``force`` and ``anew`` as in ``acceptance.accept``; ``gone`` says that the shop no longer has them.
+    """
     if not found:
         return acceptance.Accepted()
     found = [as_fetched(shop.adapter, document, fetched_at) for document in found]
@@ -57,15 +61,24 @@ def take(
         versions.append(
             judge(bench, document, known, feed=feed, fetched_at=fetched_at, now=now, gone=gone, memory=memory)
         )
+    newest = {document.ref: document for document in sorted(found, key=lambda one: one.changed_at)}
     accepted = acceptance.accept(
-        connection, shop.name, shop.account, versions, rows, now=now, steady=steady, force=force
+        connection,
+        shop.name,
+        shop.account,
+        versions,
+        rows,
+        now=now,
+        steady=steady,
+        source=lambda ref: documents.source(newest[ref].body, gone),
+        force=force,
+        anew=anew,
     )
     forgotten = {version.ref for version in versions if version.rule == FORGOTTEN}
     memory.keep()
     if memory.marks:
         documents.drop(connection, shop.name, list(memory.marks))
     changed = set(accepted.changed) - forgotten
-    newest = {document.ref: document for document in sorted(found, key=lambda one: one.changed_at)}
     documents.keep(
         connection,
         [

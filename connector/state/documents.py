@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -33,6 +34,7 @@ class DocumentRecord(Record, table=True):
 
 
 DOCUMENTS = table_of(DocumentRecord)
+_SORTED = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -60,6 +62,18 @@ class Kept(msgspec.Struct, frozen=True):
                 "fetches it afresh",
             ) from None
         return document
+
+
+def source(body: Mapping[str, Any], gone: bool) -> str:
+    """The hash by which an unchanged document is known, whatever the order of its keys (128 bits, hex).
+
+    ``gone`` makes another one: that the shop no longer has the order is a change of it.
+    """
+    try:
+        text = _SORTED.encode(body)
+    except RecursionError:
+        text = _SORTED.encode(exact_json.shallow(dict(body)))
+    return sha256(b"gone" + text if gone else text).hexdigest()[:32]
 
 
 def pack(body: dict[str, Any]) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from connector.model.facts import Version
 from connector.model.states import EventKind, OrderState, Taken
-from connector.state import bulk
+from connector.state import bulk, documents
 from connector.state.audit import Event
 from connector.state.audit import write as write_events
 from connector.state.outbox import payloads
@@ -39,6 +39,7 @@ _VERSION = [
     "addresses",
     "doubted",
     "without",
+    "source",
 ]
 
 
@@ -83,12 +84,16 @@ def accept(
     *,
     now: datetime,
     steady: float,
+    source: Callable[[str], str | None] = lambda ref: None,
     force: bool = False,
+    anew: bool = False,
 ) -> Accepted:
     """Take each version that is newer than what is known; newest wins, unchanged costs nothing.
 
-    ``rows`` are the rows of these orders as ``known`` gave them in this transaction. With ``force``
-    (replay) a version goes out though Privy already knows it.
+    ``rows`` are the rows of these orders as ``known`` gave them in this transaction. ``source`` gives the
+    hash of the document that an order's version was made from: a delivered order whose document is the one
+    that it was delivered from stays as it is, though another mapping makes another payload of it, unless
+    ``anew``. With ``force`` (replay) a version goes out though Privy already knows it.
     """
     newest = {
         version.ref: version for version in sorted(versions, key=lambda one: (one.changed_at, one.fetched_at))
@@ -113,17 +118,30 @@ def accept(
         state = version.state
         if row is not None and state == OrderState.WAITING and not force and not row.maybe:
             state = OrderState.DELIVERED if version.hash == row.told_hash else state
-        if row is not None and not force and _same(row, version, state):
+        if (
+            row is not None
+            and not force
+            and (
+                _same(row, version, state)
+                or (not anew and _mapped_otherwise(connection, store, row, version, state, source))
+            )
+        ):
             unchanged += 1
             results.append(_result(version, Taken.UNCHANGED))
             if version.changed_at != row.changed_at:
                 # Else a late document from in between would be taken for news.
                 touched.append(
-                    {"new_changed_at": version.changed_at, "new_fetched_at": version.fetched_at} | old
+                    {
+                        "new_changed_at": version.changed_at,
+                        "new_fetched_at": version.fetched_at,
+                        "new_source": source(version.ref),
+                    }
+                    | old
                 )
             continue
         values = {name: getattr(version, name) for name in _JUDGED}
         values |= {"state": state, "attempts": 0, "due_at": steady, "doubted": False, "without": ""}
+        values["source"] = source(version.ref)
         if row is None:
             values |= {"store": store, "ref": version.ref, "account": account, "first_seen_at": now}
             fresh.append(values)
@@ -180,6 +198,26 @@ def _same(row: Row[Any], version: Version, state: str) -> bool:
     if (row.state, row.rule, row.reason, row.notes) != (state, version.rule, version.reason, version.notes):
         return False
     return bool(row.hash == version.hash and row.settled == version.settled)
+
+
+def _mapped_otherwise(
+    connection: Connection,
+    store: str,
+    row: Row[Any],
+    version: Version,
+    state: str,
+    source: Callable[[str], str | None],
+) -> bool:
+    """Whether a delivered order stands as it stood, and only the mapping makes something else of it."""
+    if row.state != "delivered" or state == "delivered" or row.maybe or row.hash != row.told_hash:
+        return False
+    if version.rule == FORGOTTEN:
+        return False
+    before = row.source
+    if before is None:  # delivered by an earlier version of this program
+        kept = documents.get(connection, store, row.ref)
+        before = None if kept is None else documents.source(kept.unpacked(), kept.gone)
+    return before is not None and before == source(version.ref)
 
 
 def _without_collisions(
@@ -270,4 +308,8 @@ _NUMBERED = select(OUTBOX.c.order_id, OUTBOX.c.store, OUTBOX.c.ref).where(
 )
 _OLD = update(OUTBOX).where(OUTBOX.c.store == bindparam("old_store"), OUTBOX.c.ref == bindparam("old_ref"))
 _RENEW = _OLD.values({name: bindparam(f"new_{name}") for name in _VERSION})
-_TOUCH = _OLD.values(changed_at=bindparam("new_changed_at"), fetched_at=bindparam("new_fetched_at"))
+_TOUCH = _OLD.values(
+    changed_at=bindparam("new_changed_at"),
+    fetched_at=bindparam("new_fetched_at"),
+    source=bindparam("new_source"),
+)

@@ -268,3 +268,24 @@ def states(connection: Connection, store: str, refs: Collection[str]) -> Iterato
         )
         for row in rows:
             yield row.ref, row.state, row.rule
+
+
+def delivered(connection: Connection, store: str, *, newest: int) -> list[Row[Any]]:
+    """The rows of a store's ``newest`` delivered orders, the last placed first."""
+    query = _DELIVERED.where(OUTBOX.c.store == store).order_by(OUTBOX.c.placed_at.desc(), OUTBOX.c.ref)
+    return list(connection.execute(query.limit(newest)))
+
+
+def delivered_after(connection: Connection, store: str, ref: str, most: int) -> list[Row[Any]]:
+    """The rows of a store's delivered orders whose ref comes after ``ref``, by ref: to go through all."""
+    query = _DELIVERED.where(OUTBOX.c.store == store, OUTBOX.c.ref > ref).order_by(OUTBOX.c.ref)
+    return list(connection.execute(query.limit(most)))
+
+
+def count_delivered(connection: Connection, store: str) -> int:
+    """How many of a store's orders are delivered; read from an index alone."""
+    query = select(func.count()).where(OUTBOX.c.store == store, OUTBOX.c.state == "delivered")
+    return connection.execute(query).scalar_one()
+
+
+_DELIVERED = select(OUTBOX).where(OUTBOX.c.state == "delivered", OUTBOX.c.told_hash.is_not(None))

@@ -28,6 +28,7 @@ class OutboxRecord(Record, table=True):
     confirmed. ``told_addresses`` names the addresses that Privy may hold. ``looked_at`` is the steady time at
     which an open order was last fetched on its own. ``doubted`` says that this version was refused when one
     order after another was; ``without`` names its e-mail or phone when Privy refuses that one.
+    ``source`` is the hash of the document that the payload was made from; null where it is not known.
     """
 
     __tablename__ = "outbox"
@@ -74,6 +75,7 @@ class OutboxRecord(Record, table=True):
     told_changed_at: datetime | None = Field(default=None, sa_type=UtcTime)
     doubted: bool = False
     without: str = ""
+    source: str | None = None
 
 
 OUTBOX = table_of(OutboxRecord)

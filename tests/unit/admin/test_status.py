@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from connector.admin.status import calls_take
+from connector.admin.pace import calls_take
 from connector.model.limits import Limits
 from connector.state.quota import Usage
 

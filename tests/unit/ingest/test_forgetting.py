@@ -100,7 +100,7 @@ async def test_it_stays_forgotten_through_every_change_however_it_comes_in(state
     now, steady = state.clock.now() + timedelta(hours=1), state.clock.steady()
     for feed, force in (("poll", False), ("reconcile", False), ("backfill", False), ("replay", True)):
         state.do(take, shop, [later], feed, now, now, steady, force=force)
-    state.do(_look, shop, "1001", later, "webhook", now, True, None)
+    state.do(_look, shop, "1001", later, "webhook", now, True, False, None)
     state.do(remap, shop, ["1001"], now, steady)
     row = state.row("1001")
     assert (row.state, row.rule, holds(state, "1001"), state.claim()) == ("skipped", "forgotten", False, [])
