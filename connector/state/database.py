@@ -41,7 +41,7 @@ from connector.state.anchors import Anchor
 from connector.state.daemon_lock import daemon_pid, lock_path
 from connector.state.database_file import DatabaseFile
 
-SCHEMA_VERSION = "0006"
+SCHEMA_VERSION = "0007"
 DAMAGED = "it is damaged; restore a copy"
 BUSY_SECONDS = 5  # that a transaction waits for one of another process; so a stop takes no longer
 
