@@ -122,6 +122,22 @@ def placed_since(connection: Connection, store: str, since: datetime) -> list[st
     return list(connection.scalars(placed))
 
 
+def newest_refs(connection: Connection, store: str, most: int, since: datetime | None = None) -> list[str]:
+    """The refs of a store's newest orders, newest first (placed from ``since`` on).
+
+    Without ``since`` those of which nobody knows when they were placed (they cannot be read) follow.
+    """
+    its = select(OUTBOX.c.ref).where(OUTBOX.c.store == store)
+    dated = its.where(OUTBOX.c.placed_at.is_not(None)).order_by(OUTBOX.c.placed_at.desc(), OUTBOX.c.ref)
+    if since is not None:
+        return list(connection.scalars(dated.where(OUTBOX.c.placed_at >= since).limit(most)))
+    found = list(connection.scalars(dated.limit(most)))
+    if len(found) < most:
+        undated = its.where(OUTBOX.c.placed_at.is_(None)).order_by(OUTBOX.c.ref)
+        found += connection.scalars(undated.limit(most - len(found)))
+    return found
+
+
 def placed_times(connection: Connection, store: str, now: datetime, most: int) -> list[datetime]:
     """When a store's newest orders were placed, newest first."""
     newest = (
