@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row
 
-from connector.admin.status import calls_take, usage_of
+from connector.admin.pace import calls_take
+from connector.admin.status import usage_of
 from connector.ingest.source import Shop
 from connector.ingest.transform import Bench, Known, judge
 from connector.model.facts import Version

@@ -103,6 +103,10 @@ def _show(found: Effect) -> None:
             f"Sending them takes {found.calls} calls to Privy and {takes} of the budget, until "
             f"{found.done_at:%Y-%m-%d %H:%M}Z. {found.live} of them could write to buyers."
         )
+        click.echo(
+            "Delivered orders stay as they are until each changes at the shop; to send them now: "
+            f"connector replay {found.store} --changed"
+        )
 
 
 def _table(title: str, changes: dict[str, Change]) -> None:
