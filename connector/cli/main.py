@@ -33,6 +33,7 @@ COMMANDS = {
     "preview": "What would be sent for an order, and where each field comes from.",
     "test": "Run the tests of mappings.",
     "diff": "What a changed mapping would change, and what that costs.",
+    "coverage": "How often each field is filled, and which words have no meaning yet.",
     "sample": "An order's document made anonymous, to test a mapping with.",
     "explain": "One order's time-line: what came in, what went out, and why.",
     "failed": "The orders that could not be sent, and why.",
