@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -56,10 +56,13 @@ class UnknownWord(msgspec.Struct):
         word = self.word if plain else exact_json.encode(self.word).decode()
         self.line = f"{word}: …    # one of {', '.join(_TABLES[self.field])}"
 
-    @property
-    def key(self) -> str:
-        """Where a meaning is given, below the store."""
-        return f"mapping.{self.field}"
+    def sentence(self, store: str, place: str) -> str:
+        """What it is, and what to write where; ``place`` is the ``file:line`` of the store's key."""
+        return (
+            f"the status {self.word!r} of {self.orders} orders (such as {self.sample}) has no meaning yet, "
+            f"so {self.field} is left out. In {place}, below stores.{store}.mapping.{self.field}, "
+            f"write: {self.line}"
+        )
 
 
 class Coverage(msgspec.Struct, kw_only=True):
@@ -82,6 +85,20 @@ class Coverage(msgspec.Struct, kw_only=True):
     countries: dict[str, int] = msgspec.field(default_factory=dict)
     expressions: dict[str, int] = msgspec.field(default_factory=dict)
     unknown: list[UnknownWord] = msgspec.field(default_factory=list)
+
+    def worst(self, place: Callable[[str], str]) -> Iterator[str]:
+        """Sentences on what has no meaning and what finds nothing.
+
+        ``place`` gives the ``file:line`` of a key below the store.
+        """
+        for one in self.unknown:
+            yield one.sentence(self.store, place(f"mapping.{one.field}"))
+        for key in self.idle:
+            if key.startswith("mapping.fields."):  # a skip rule may well be for what is rare
+                yield (
+                    f"{place(key)}: {key} found nothing in any of the {self.looked} newest orders; "
+                    "is it spelled as the shop spells it?"
+                )
 
     @property
     def idle(self) -> list[str]:

@@ -12,8 +12,10 @@ import click
 import msgspec
 
 from connector.admin import mapping_change, status
+from connector.admin.coverage import coverage
 from connector.admin.mapping_change import MappingChange
 from connector.cli.context import as_json_option, load, print_json
+from connector.cli.coverage import places
 from connector.cli.retire import of_unconfigured
 from connector.daemon.app import App, numbering_of
 from connector.delivery import integration_tokens
@@ -27,6 +29,8 @@ from connector.model.errors import AuthError, StateError, Unavailable
 from connector.model.states import AttemptOutcome
 from connector.state import quota
 
+COVERED = 200  # of a store's newest orders that are mapped to see what its mapping has no meaning for
+MOST_UNCOVERED = 5
 SKEW_SECONDS = 30.0
 _NO_BUDGET = "the budget of this minute or day is used up, so Privy was not asked; try again later"
 COLORS = {"ok": "green", "warning": "yellow", "error": "red"}
@@ -84,6 +88,7 @@ async def _check(config: Path | None, offline: bool) -> list[Line]:
         lines += [*_known(now), *_unconfigured(now)]
         for one in await mapping_changes(app):
             lines.append(Line(level="warning", subject=f"store {one.store}", message=one.sentence))
+        lines += [line for shop in app.shops.values() for line in await _uncovered(app, shop)]
         for found in await asyncio.gather(*(_shop(app, shop) for shop in app.shops.values())):
             lines += found
     return lines
@@ -195,6 +200,16 @@ async def mapping_changes(app: App) -> list[MappingChange]:
             use = await app.db.read(status.usage_of, shop.account, app.clock.steady())
             found.append(mapping_change.of(used, limits, use))
     return [one for one in found if one is not None]
+
+
+async def _uncovered(app: App, shop: Shop) -> list[Line]:
+    """The worst of what the store's mapping makes of its newest orders; the whole is connector coverage."""
+    found = await coverage(shop, last=COVERED)
+    worst = list(found.worst(places(app.path, shop.name)))
+    shown = worst[:MOST_UNCOVERED]
+    if more := len(worst) - len(shown):
+        shown.append(f"and {more} more like these: connector coverage {shop.name}")
+    return [Line(level="warning", subject=f"store {shop.name}", message=one) for one in shown]
 
 
 async def _shop(app: App, shop: Shop) -> list[Line]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -39,7 +40,8 @@ def coverage(config: Path | None, store: str, last: int, as_json: bool) -> None:
         print_json(found)
     else:
         _show(found)
-        _show_unknown(found, path)
+        for sentence in found.worst(places(path, store)):
+            click.echo(sentence)
 
 
 def _show(found: Coverage) -> None:
@@ -56,19 +58,12 @@ def _show(found: Coverage) -> None:
         words = [(name, each) for name, counts in found.values.items() for each in by_size(counts)]
         words += [("country", each) for each in by_size(found.countries)]
         print_table("", ["value of", "is", "orders"], [[name, one[0], str(one[1])] for name, one in words])
-    for place in found.idle:
-        click.echo(f"{place} found nothing in any of {found.looked} orders; is it spelled as at the shop?")
+    if found.expressions:
+        rows = [[place, str(count)] for place, count in found.expressions.items()]
+        print_table("", ["expression", "finds in orders"], rows)
 
 
-def _show_unknown(found: Coverage, path: Path) -> None:
-    """Each word without a meaning, and the line that would give it one, with the place where it belongs."""
-    if not found.unknown:
-        return
+def places(path: Path, store: str) -> Callable[[str], str]:
+    """Gives the ``file:line`` of a store's key in the configuration, or of the nearest above it."""
     sources = gather(path)
-    for one in found.unknown:
-        key = ("stores", found.store, "mapping", one.field)
-        click.echo(
-            f"the status {one.word!r} of {one.orders} orders (such as {one.sample}) has no meaning yet, so "
-            f"{one.field} is left out. In {sources.place(key)}, below stores.{found.store}.{one.key}:, write:"
-        )
-        click.echo(f"    {one.line}")
+    return lambda key: sources.place(("stores", store, *key.split(".")))

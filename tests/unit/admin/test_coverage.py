@@ -67,6 +67,8 @@ def test_expressions_that_never_find_anything_are_named(state: State) -> None:
         "mapping.skip.vips": 1,
     }
     assert found.idle == ["mapping.fields.phone", "mapping.skip.wholesale"]
+    (first,) = found.worst(lambda key: "connector.yaml:9")
+    assert first.startswith("connector.yaml:9: mapping.fields.phone found nothing in any of the 2 newest")
 
 
 def test_a_word_without_a_meaning_is_listed_with_a_sample_and_its_line(state: State) -> None:
