@@ -24,7 +24,8 @@ log = structlog.get_logger()
 MOST_IN_FLIGHT = 32
 BACKOFF = Backoff(5.0, 1800.0)  # one order after passing faults
 DOUBTED_SECONDS = 900.0  # so that the next try is another order's
-PREVENTED_SECONDS = 60.0  # before an order that the second guard held back is judged again
+# Before an order that the second guard held back is judged again: ever longer, for it stands in others' way.
+PREVENTED = Backoff(60.0, 1800.0)
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def _settled(attempt: Attempt) -> Settled:
         case AttemptOutcome.REFUSED:
             return Settled(claim=claim, outcome=Settlement.REFUSED, detail=detail)
         case AttemptOutcome.PREVENTED:
-            delay = PREVENTED_SECONDS
+            delay = PREVENTED.wait(claim.attempts)
             return Settled(claim=claim, outcome=Settlement.PREVENTED, detail=detail, delay=delay)
         case AttemptOutcome.LATER:
             delay = 0.0 if outcome.renew else max(BACKOFF.wait(claim.attempts), outcome.retry_after or 0.0)
