@@ -6,39 +6,29 @@ loaded nothing can turn the interrupt into a sentence.
 
 from __future__ import annotations
 
-import os
 import signal
-from types import FrameType
 
-INTERRUPTED = 130  # 128 and the number of SIGINT, as shells say it
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    try:
-        os.write(2, b"Interrupted.\n")
-    finally:
-        os._exit(INTERRUPTED)
-
+from connector.runtime import interrupts
 
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else whoever started us ignores it
-    signal.signal(signal.SIGINT, _end)
+    signal.signal(signal.SIGINT, interrupts.end)
 
 
 def main() -> None:
     """The program, from the command line."""
     from connector.cli.main import main as command_line
 
-    if signal.getsignal(signal.SIGINT) is not _end:
+    if signal.getsignal(signal.SIGINT) is not interrupts.end:
         command_line()
         return
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on it can be caught
         command_line()
     except KeyboardInterrupt:
-        _end(signal.SIGINT, None)
+        interrupts.end()
     finally:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, _end)  # while the interpreter ends nobody catches it
+            signal.signal(signal.SIGINT, interrupts.end)  # while the interpreter ends nobody catches it
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import click
 from connector.cli.streams import forget_the_rest, open_streams
 from connector.model.errors import ConfigError, ConnectorError, UsageError
 from connector.model.spelling import suggestion
+from connector.runtime.interrupts import EndsAtOnce
 
 # Command, its short help; the module connector.cli.<command> holds a click command of that name (with a
 # "_" where that is a word of Python's own).
@@ -96,7 +97,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        with _thriftily():
+        with EndsAtOnce(), _thriftily():
             name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
             command = getattr(import_module(f"connector.cli.{name}"), name)
         assert isinstance(command, click.Command)

@@ -17,6 +17,7 @@ from typing import Any
 import adapters
 from connector.model.errors import UsageError
 from connector.model.spelling import suggestion
+from connector.runtime.interrupts import EndsAtOnce
 from connector.sdk.contract import Adapter
 
 GROUP = "privy_connector.adapters"
@@ -60,7 +61,8 @@ def _origin(place: Place) -> str:
 
 def _load(platform: str, place: Place) -> AnyAdapter:
     try:
-        found = import_module(f"adapters.{place}") if isinstance(place, str) else place.load()
+        with EndsAtOnce():
+            found = import_module(f"adapters.{place}") if isinstance(place, str) else place.load()
     except (ImportError, AttributeError) as error:
         raise UsageError(
             f'the adapter of the platform "{platform}" ({_origin(place)}) cannot be imported: {error}'
