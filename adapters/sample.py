@@ -32,7 +32,7 @@ from connector.model.order import (
 )
 from connector.runtime.http import Http, Reply, refusal
 from connector.sdk import keyset
-from connector.sdk.amounts import currency
+from connector.sdk.amounts import amount, currency
 from connector.sdk.contract import (
     Adapter,
     Finding,
@@ -46,7 +46,8 @@ from connector.sdk.contract import (
     Traits,
     WebhookRequest,
 )
-from connector.sdk.fields import shaped, utc
+from connector.sdk.fields import moment_of, shaped, utc
+from connector.sdk.required import Required
 
 PAGE = 50
 
@@ -99,17 +100,14 @@ class _Place(msgspec.Struct):
 
 
 class _Body(msgspec.Struct):
-    """An order as the shop writes it; ``placed_at`` is null for a cart."""
+    """An order as the shop writes it, without what ``Required`` reads; ``placed_at`` is null for a cart."""
 
     id: int
     number: str
-    created_at: Time
     changed_at: Time
-    placed_at: Time | None
     payment: str
     delivery: str
     test: bool
-    total: Decimal
     refunded: Decimal
     lines: list[_Line]
     vouchers: list[Discount]
@@ -207,19 +205,24 @@ class SampleAdapter(Adapter[Credentials, NoOptions]):
         ``created_at`` is when the cart was begun, and stands in for a cart alone, which is not sent.
         """
         body = shaped(document.body, _Body)
+        need = Required()
+        placed = document.body.get("placed_at") is not None
+        total = need.read("total", amount, document.body.get("total"), "total")
         return Order(
             ref=document.ref,
             number=body.number,
-            placed_at=utc(body.placed_at or body.created_at, "placed_at"),
+            placed_at=need.read(
+                "order_date", moment_of, document.body, "placed_at" if placed else "created_at"
+            ),
             changed_at=utc(body.changed_at, "changed_at"),
-            placed=body.placed_at is not None,
+            placed=placed,
             cancelled=body.payment == "void" or body.delivery == "cancelled",
             test=body.test,
             settled=body.delivery in SETTLED,
             currency=currency(body.currency),
-            total=body.total,
+            total=total,
             subtotal=sum((line.quantity * line.unit_price for line in body.lines), Decimal(0)),
-            financial=_financial(body),
+            financial=_financial(body, total),
             fulfillment=Status(
                 value=FULFILLMENT.get(body.delivery),
                 words=(body.delivery,),
@@ -244,6 +247,7 @@ class SampleAdapter(Adapter[Credentials, NoOptions]):
             shipping=_address(body.ship_to),
             email_consent=_consent(body.buyer.newsletter, "buyer.newsletter"),
             sms_consent=_consent(body.buyer.text_messages, "buyer.text_messages"),
+            lacks=need.lacks,
             origins=ORIGINS,
         )
 
@@ -302,13 +306,13 @@ def _document(row: _Row, body: dict[str, Any]) -> Document:
     return Document(ref=str(row.id), changed_at=row.changed_at.astimezone(UTC), body=body)
 
 
-def _financial(body: _Body) -> Status[FinancialStatus]:
+def _financial(body: _Body, total: Decimal | None) -> Status[FinancialStatus]:
     """Money that went back proves itself, whatever the word for the payment says."""
     words = (body.payment,)
-    if body.refunded.is_finite() and body.total.is_finite() and body.refunded > 0:
-        whole = body.refunded >= body.total
+    if body.refunded.is_finite() and body.refunded > 0:
+        whole = total is not None and body.refunded >= total
         value = FinancialStatus.REFUNDED if whole else FinancialStatus.PARTIALLY_REFUNDED
-        return Status(value=value, words=words, origin="refunded", firm=True)
+        return Status(value=value, words=words, origin="refunded", firm=total is not None)
     return Status(value=FINANCIAL.get(body.payment), words=words, origin=f"payment: {body.payment}")
 
 

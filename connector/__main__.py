@@ -25,7 +25,7 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on it can be caught
         command_line()
     except KeyboardInterrupt:
-        interrupts.end()
+        interrupts.end(signal.SIGINT, None)
     finally:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, interrupts.end)  # while the interpreter ends nobody catches it

@@ -25,6 +25,7 @@ from connector.model.order import Discount, Document, LineItem, Order, TaxLine
 from connector.sdk import amounts, contacts
 from connector.sdk.fields import Part, earliest, moment, moment_of, part_of, rows_of, text
 from connector.sdk.optional import Optional
+from connector.sdk.required import Required
 
 ORIGINS: Mapping[str, str] = {
     "order_id": "id",
@@ -71,34 +72,35 @@ def parse(document: Document) -> Order:
         raise BadOrder("id", "is not the id under which the shop listed the order")
     words = Words(*(text(body.get(name)) for name in ("status", "payment_status", "fulfillment_status")))
     currency = amounts.currency(body.get("currency_code"))
-    if not isinstance(body.get("items"), list):  # they are always there: without them nothing was sold
-        raise BadOrder("items", "is not a list")
-    lines = [line for line in rows_of(body, "items") if _quantity(line)]
-    shipping = [each for each in rows_of(body, "shipping_methods") if not _of_return(each)]
-    goods = [_charge(line, "items[]", line.get("unit_price"), _quantity(line)) for line in lines]
-    ways = [_charge(each, "shipping_methods[]", each.get("amount"), Decimal(1)) for each in shipping]
+    need, read = Required(), Optional()
+    sold = need.read("total", _sold, body)
+    if sold is None:  # the total, and all that is worked out of the same lines
+        read.leave_out(need.lacks["total"].partition(":")[0])
+    lines, goods, ways = sold or ((), (), ())
     charges = [*goods, *ways]
+    created_at = need.read("order_date", moment_of, body, "created_at")
+    placed_by = earliest(created_at, *_captured(body))
 
     def rounded(amount: Decimal) -> Decimal:
         return amounts.rounded(amounts.rounded(amount, _NOISE), amounts.decimals(currency))
 
-    read = Optional()
     customer, billing, delivery = (
         read.part(body.get(name), name) for name in ("customer", "billing_address", "shipping_address")
     )
     return Order(
         ref=document.ref,
         number=text(body.get("custom_display_id")) or text(body.get("display_id")),
-        placed_at=earliest(moment_of(body, "created_at"), *_captured(body)),
+        placed_at=placed_by if created_at else None,
+        placed_by=placed_by,
         changed_at=document.changed_at,
         currency=currency,
-        total=rounded(sum((each.total for each in charges), Decimal(0))),
+        total=None if sold is None else rounded(sum((each.total for each in charges), Decimal(0))),
         financial=statuses.financial(words),
         fulfillment=statuses.fulfillment(words),
         placed=statuses.is_placed(words) and body.get("is_draft_order") is not True,
         cancelled=words.canceled,
         settled=statuses.is_settled(words),
-        subtotal=rounded(sum((each.net for each in goods), Decimal(0))),
+        subtotal=None if sold is None else rounded(sum((each.net for each in goods), Decimal(0))),
         discounts=tuple(
             Discount(code, rounded(amount))
             for code, amount in _sums((each.code, each.amount) for one in charges for each in one.discounts)
@@ -120,7 +122,22 @@ def parse(document: Document) -> Order:
         billing=contacts.address(read, billing, "billing_address", **_NAMES),
         shipping=contacts.address(read, delivery, "shipping_address", **_NAMES),
         left_out=read.left_out,
+        lacks=need.lacks,
         origins=ORIGINS,
+    )
+
+
+def _sold(body: Part) -> tuple[Sequence[Part], Sequence[Charge], Sequence[Charge]]:
+    """The lines of goods, what each costs, and what their shipping does. Raises BadOrder."""
+    if not isinstance(body.get("items"), list):  # they are always there: without them nothing was sold
+        raise BadOrder("items", "is not a list")
+    lines = [line for line in rows_of(body, "items") if _quantity(line)]
+    shipping = [each for each in rows_of(body, "shipping_methods") if not _of_return(each)]
+    goods = [_charge(line, "items[]", line.get("unit_price"), _quantity(line)) for line in lines]
+    return (
+        lines,
+        goods,
+        [_charge(each, "shipping_methods[]", each.get("amount"), Decimal(1)) for each in shipping],
     )
 
 

@@ -26,6 +26,7 @@ from connector.model.order import (
 from connector.sdk.amounts import PRICE_DECIMALS, amount, currency, rounded
 from connector.sdk.fields import moment_of
 from connector.sdk.optional import Optional, shaped
+from connector.sdk.required import Required
 
 # Statuses are words of the project's own. These are Oscar's sandbox's and django-oscar-api's; a shop that
 # uses them in another sense says so in its mapping. Whether an order was paid the API does not tell.
@@ -110,8 +111,6 @@ class _Body(msgspec.Struct):
     url: str
     number: str
     status: str
-    total_incl_tax: Decimal
-    total_excl_tax: Decimal
     lines: list[_Line]
     currency: str | None = None
     email: str | None = None
@@ -134,13 +133,15 @@ def parse(document: Document) -> Order:
     body = shaped(document.body, _Body, _OPTIONAL, read)
     if ids_of(body.url)[-1:] != [document.ref]:
         raise BadOrder("url", "is not the address under which the shop listed the order")
-    total = amount(body.total_incl_tax, "total_incl_tax")
-    tax = total - amount(body.total_excl_tax, "total_excl_tax")
+    need = Required()
+    total = need.read("total", amount, document.body.get("total_incl_tax"), "total_incl_tax")
+    net = read.needed(document.body.get("total_excl_tax"), "total_excl_tax")
+    tax = total - net if total is not None and net is not None else None
     words = (body.status,) if body.status else ("(empty)",)
     return Order(
         ref=document.ref,
         number=body.number,
-        placed_at=moment_of(document.body, "date_placed"),
+        placed_at=need.read("order_date", moment_of, document.body, "date_placed"),
         changed_at=document.changed_at,
         currency=currency(body.currency),
         total=total,
@@ -158,6 +159,7 @@ def parse(document: Document) -> Order:
         billing=_address(body.billing_address),
         shipping=_address(body.shipping_address),
         left_out=read.left_out,
+        lacks=need.lacks,
         origins=ORIGINS,
     )
 

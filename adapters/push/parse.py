@@ -31,6 +31,7 @@ from connector.sdk.contract import StrictModel
 from connector.sdk.expressions import Expression, ExpressionError
 from connector.sdk.identifiers import identifier
 from connector.sdk.optional import Optional
+from connector.sdk.required import Required
 from connector.sdk.timestamps import EPOCH
 
 LONGEST_ID = 200
@@ -87,6 +88,8 @@ class Parser:
     def parse(self, document: Document) -> Order:
         """The order in our words. Raises BadOrder naming the option whose expression found something wrong.
 
+        Without a total or a time of the placing it has none: the store's mapping may know it.
+
         ``placed_at`` is what ``options.placed_at`` finds, the one time that a sender states for the placing;
         one that has several picks the earliest there (``min([ordered_at, paid_at])``), or names the other
         under ``mapping.fields.order_date``: the earlier one counts. A change time says nothing about it:
@@ -97,9 +100,8 @@ class Parser:
         """
         body = document.body
         version = self._version(body)
-        placed_at = self._moment("placed_at", body)
-        if placed_at is None:
-            raise BadOrder("placed_at", f"options.placed_at ({self._places['placed_at'].text}) finds no time")
+        need = Required()
+        placed_at = need.read("order_date", self._needed_moment, "placed_at", body)
         code = currency(self._found("currency", body))
         if self._minor and not code:
             raise BadOrder(
@@ -115,9 +117,6 @@ class Parser:
         if subtotal is None and lines and not any(place.startswith("line_items") for place in read.left_out):
             subtotal = sum((line.quantity * line.price for line in lines), Decimal(0))
             origins = {**origins, "subtotal": self._from_lines}
-        total = _amount("total", self._found("total", body), digits)
-        if total is None:
-            raise BadOrder("total", f"options.total ({self._places['total'].text}) finds no amount")
         billing = self._address(read, "billing_address", body)
         shipping = self._address(read, "shipping_address", body)
         financial = self._status(read, "financial_status", body, FINANCIAL)
@@ -126,9 +125,9 @@ class Parser:
             ref=document.ref,
             number=_clean(read.text(self._found("number", body), "number")),
             placed_at=placed_at,
-            changed_at=version if self._by_time and version else placed_at,
+            changed_at=version if self._by_time and version else placed_at or EPOCH,
             currency=code,
-            total=total,
+            total=need.read("total", self._total, body, digits),
             financial=financial,
             fulfillment=self._status(read, "fulfillment_status", body, FULFILLMENT),
             placed=placed is not False,
@@ -150,6 +149,7 @@ class Parser:
             email_consent=self._consent(read, "email_consent", body),
             sms_consent=self._consent(read, "sms_consent", body),
             left_out=read.left_out,
+            lacks=need.lacks,
             origins=origins,
         )
 
@@ -167,17 +167,12 @@ class Parser:
             return EPOCH + timedelta(microseconds=count)
         if not self._by_time:
             return None
-        moment = self._moment("changed_at", body)
-        if moment is None:
-            raise BadOrder(
-                "changed_at", f"options.changed_at ({self._places['changed_at'].text}) finds no time"
-            )
-        return moment
+        return self._needed_moment("changed_at", body)
 
-    def _moment(self, name: str, body: dict[str, Any]) -> datetime | None:
+    def _needed_moment(self, name: str, body: dict[str, Any]) -> datetime:
         found = self._found(name, body)
         if found is None:
-            return None
+            raise BadOrder(name, f"options.{name} ({self._places[name].text}) finds no time")
         try:
             return timestamps.read(found, self._zone)
         except timestamps.NoZone:
@@ -190,6 +185,13 @@ class Parser:
             ) from None
         except ValueError:
             raise BadOrder(name, "is no time; ISO 8601 or unix (milli)seconds are") from None
+
+    def _total(self, body: dict[str, Any], digits: int) -> Decimal:
+        """In the currency's main unit. Raises BadOrder."""
+        found = self._found("total", body)
+        if found is None or found == "":
+            raise BadOrder("total", f"options.total ({self._places['total'].text}) finds no amount")
+        return amount(found, "total").scaleb(-digits)
 
     def _line_items(self, read: Optional, body: dict[str, Any], digits: int) -> Iterator[LineItem]:
         for sku, quantity, price, name, product_id, variant_id in self._rows(
@@ -287,13 +289,6 @@ def _compiled(group: StrictModel) -> dict[str, _Place]:
 
 def _clean(text: str) -> str:
     return "".join(character for character in text if character.isprintable()).strip()[:LONGEST_ID]
-
-
-def _amount(field: str, value: Any, digits: int) -> Decimal | None:
-    """The amount in the currency's main unit; None for null and empty text. Raises BadOrder."""
-    if value is None or value == "":
-        return None
-    return amount(value, field).scaleb(-digits)
 
 
 def _scaled(amount: Decimal | None, digits: int) -> Decimal | None:

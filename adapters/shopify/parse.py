@@ -13,6 +13,7 @@ from connector.model.order import Document, Order
 from connector.sdk import amounts
 from connector.sdk.fields import earliest, moment, moment_of, rows_of, text
 from connector.sdk.optional import Optional
+from connector.sdk.required import Required
 
 ORIGINS: Mapping[str, str] = {
     "order_id": "legacyResourceId",
@@ -69,14 +70,17 @@ def parse(document: Document, kind: str) -> Order:
     own_email, email = read.text(body.get("email"), "email"), text(known_email.get("emailAddress"))
     phones, sms_consent = phones_of(body, billing, shipping, known_phone)
     origins = ORIGINS if kind == "shop" else _OF_PRESENTMENT
-    placed_at = earliest(moment_of(body, "createdAt"), moment(body.get("processedAt")))
+    need = Required()
+    created_at = need.read("order_date", moment_of, body, "createdAt")
+    placed_by = earliest(created_at, moment(body.get("processedAt")))
     return Order(
         ref=document.ref,
         number=text(body.get("name")),
-        placed_at=placed_at,
+        placed_at=placed_by if created_at else None,
+        placed_by=placed_by,
         changed_at=document.changed_at,
         currency=currency,
-        total=money.of(body, "totalPriceSet", "totalPriceSet"),
+        total=need.read("total", money.of, body, "totalPriceSet", "totalPriceSet"),
         financial=financial,
         fulfillment=fulfillment,
         cancelled=cancelled,
@@ -96,5 +100,6 @@ def parse(document: Document, kind: str) -> Order:
         email_consent=email_consent(known_email, own_email, email),
         sms_consent=sms_consent,
         left_out=read.left_out,
+        lacks=need.lacks,
         origins=origins if own_email or not email else {**origins, **_OF_CUSTOMER},
     )

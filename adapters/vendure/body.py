@@ -119,7 +119,7 @@ class Body(msgspec.Struct, rename="camel", kw_only=True):
     code: str
     state: str
     currency_code: str | None = None
-    total_with_tax: Minor
+    total_with_tax: Minor | None = None
     tax_summary: list[Tax]
     discounts: list[Reduction]
     promotions: list[Promotion]

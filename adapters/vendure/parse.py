@@ -15,6 +15,7 @@ from connector.model.order import Address, Discount, Document, LineItem, Order, 
 from connector.sdk.amounts import amount, currency
 from connector.sdk.fields import moment_of
 from connector.sdk.optional import Optional, shaped
+from connector.sdk.required import Required
 
 ORIGINS: Mapping[str, str] = {
     "order_id": "id",
@@ -33,7 +34,7 @@ ORIGINS: Mapping[str, str] = {
 }
 
 _OPTIONAL: Mapping[str, Any] = {
-    **dict.fromkeys(("customer", "shippingAddress", "billingAddress"), None),
+    **dict.fromkeys(("customer", "shippingAddress", "billingAddress", "totalWithTax"), None),
     **dict.fromkeys(("promotions", "surcharges"), ()),
     "lines[].productVariant.sku": "",
     "lines[].productVariant.name": "",
@@ -58,7 +59,9 @@ def parse(document: Document) -> Order:
     if body.id != document.ref:
         raise BadOrder("id", "is not the id under which the shop listed the order")
     placed = document.body.get("orderPlacedAt") is not None
-    total = _sold(body)
+    need = Required()
+    placed_at = need.read("order_date", moment_of, document.body, "orderPlacedAt" if placed else "createdAt")
+    total = need.read("total", _sold, body)
     settled = body.paid("Settled")
     refunds = [refund for payment in body.payments or () for refund in payment.refunds]
     refunded = sum(refund.total for refund in refunds if refund.state == "Settled")
@@ -68,10 +71,10 @@ def parse(document: Document) -> Order:
     return Order(
         ref=document.ref,
         number=body.code,
-        placed_at=moment_of(document.body, "orderPlacedAt" if placed else "createdAt"),
+        placed_at=placed_at,
         changed_at=document.changed_at,
         currency=currency(body.currency_code),
-        total=body.money(total),
+        total=None if total is None else body.money(total),
         financial=statuses.financial(
             body.state, total=total, settled=settled, refunded=refunded, authorized=body.paid("Authorized")
         ),
@@ -98,6 +101,7 @@ def parse(document: Document) -> Order:
         billing=_address(body.billing_address, customer),
         shipping=_address(body.shipping_address, customer),
         left_out=read.left_out,
+        lacks=need.lacks,
         origins=ORIGINS,
     )
 
@@ -106,8 +110,10 @@ def _sold(body: Body) -> int:
     """What was sold, in minor units: a cancellation lowers ``totalWithTax``, for a whole order to zero.
 
     Discounts are then gone as well, so what was authorized or paid tells best what the order came to;
-    without payments it is worked out from the pieces that were cancelled.
+    without payments it is worked out from the pieces that were cancelled. Raises BadOrder without a total.
     """
+    if body.total_with_tax is None:
+        raise BadOrder("totalWithTax", "is missing or not a whole number of minor units")
     missing = [(line.sold - line.quantity, line.prorated_unit_price_with_tax) for line in body.lines]
     shipping = sum(-one.amount_with_tax for one in body.discounts if one.adjustment_source == _CANCELLATION)
     if not shipping and not any(pieces for pieces, _ in missing):
@@ -122,13 +128,13 @@ def _sold(body: Body) -> int:
     return body.total_with_tax + shipping + sum(pieces * price for pieces, price in missing)
 
 
-def _taxes(body: Body, sold: int) -> tuple[TaxLine, ...]:
+def _taxes(body: Body, sold: int | None) -> tuple[TaxLine, ...]:
     """Vendure's summary; of an order that was cut down, the taxes in what was sold.
 
     They are worked out from the rates of its goods and shipping, a discount taken off all alike: exact to
     rounding where there is one rate or no discount.
     """
-    if sold == body.total_with_tax:
+    if sold is None or sold == body.total_with_tax:
         return tuple(TaxLine(tax.description, body.money(tax.tax_total)) for tax in body.tax_summary)
     listed = Decimal(sum(shipping.price_with_tax for shipping in body.shipping_lines))
     taxes: dict[str, Decimal] = {}

@@ -31,17 +31,21 @@ _PREPARED = frozenset({"Created", "Pending"})
 
 
 def financial(
-    state: str, *, total: int, settled: int, refunded: int, authorized: int
+    state: str, *, total: int | None, settled: int, refunded: int, authorized: int
 ) -> Status[FinancialStatus]:
     """Computed: an order's state says nothing about refunds. Amounts are in minor units.
 
     ``settled`` and ``authorized`` are the payments in these states, ``refunded`` the settled refunds.
+    Without a ``total`` nobody knows whether what was paid is all of it.
     """
+    value: FinancialStatus | None
     if refunded > 0:
         value = FinancialStatus.REFUNDED if refunded >= settled > 0 else FinancialStatus.PARTIALLY_REFUNDED
         return Status(value=value, words=(state,), origin="payments[].refunds[]", firm=True)
     if state == "Cancelled":
         value = FinancialStatus.PAID if settled > 0 else FinancialStatus.VOIDED
+    elif total is None:
+        value = FinancialStatus.AUTHORIZED if authorized > 0 and not settled else None
     elif settled >= total:
         value = FinancialStatus.PAID
     elif settled > 0:

@@ -15,6 +15,7 @@ from connector.sdk import contacts
 from connector.sdk.amounts import PRICE_DECIMALS, amount, currency, rounded
 from connector.sdk.fields import Part, earliest, moment, moment_of, rows_of, text
 from connector.sdk.optional import Optional
+from connector.sdk.required import Required
 
 # How gateways mark payments made in their test mode; WooCommerce itself has no such flag. Read in the
 # sources of WooPayments, PayPal Payments and Payment Plugins for Stripe, November 2026.
@@ -61,7 +62,12 @@ def parse(document: Document, options: Options) -> Order:
         raise BadOrder("id", "is not the id under which the shop listed the order")
     read = Optional()
     status = statuses.slug(body)
-    total = amount(body.get("total"), "total")
+    need = Required()
+    total = need.read("total", amount, body.get("total"), "total")
+    created_at = need.read("order_date", moment_of, body, "date_created_gmt", UTC)
+    placed_by = earliest(
+        created_at, moment(body.get("date_paid_gmt"), UTC), moment(body.get("date_completed_gmt"), UTC)
+    )
     metas = _metas(read.rows(body.get("meta_data"), "meta_data"))
     refunded = sum(
         (abs(amount(refund.get("total"), "refunds[].total")) for refund in rows_of(body, "refunds")),
@@ -75,11 +81,8 @@ def parse(document: Document, options: Options) -> Order:
     return Order(
         ref=document.ref,
         number=read.text(body.get("number"), "number"),
-        placed_at=earliest(
-            moment_of(body, "date_created_gmt", UTC),
-            moment(body.get("date_paid_gmt"), UTC),
-            moment(body.get("date_completed_gmt"), UTC),
-        ),
+        placed_at=placed_by if created_at else None,
+        placed_by=placed_by,
         changed_at=document.changed_at,
         currency=currency(body.get("currency")),
         total=total,
@@ -102,6 +105,7 @@ def parse(document: Document, options: Options) -> Order:
         email_consent=_consent(metas, options.email_consent),
         sms_consent=sms_consent,
         left_out=read.left_out,
+        lacks=need.lacks,
         origins=ORIGINS,
     )
 

@@ -68,16 +68,22 @@ def is_placed(status: str, body: Body) -> bool:
 
 
 def financial(
-    status: str, body: Body, total: Decimal, refunded: Decimal, metas: Metas, authorized: Metas
+    status: str, body: Body, total: Decimal | None, refunded: Decimal, metas: Metas, authorized: Metas
 ) -> Status[FinancialStatus]:
-    """The first rule that fits. ``refunded`` is positive; money that went back is beyond any wording."""
+    """The first rule that fits. ``refunded`` is positive; money that went back is beyond any wording.
+
+    Whether it was all of it is beyond wording only where the ``total`` is known.
+    """
     named = words(status)
-    if status == "refunded" or refunded >= total > 0:
+    if status == "refunded" or (total is not None and refunded >= total > 0):
         origin = "status" if status == "refunded" else "refunds[].total"
         return Status(value=FinancialStatus.REFUNDED, words=named, origin=origin, firm=True)
     if refunded > 0:
         return Status(
-            value=FinancialStatus.PARTIALLY_REFUNDED, words=named, origin="refunds[].total", firm=True
+            value=FinancialStatus.PARTIALLY_REFUNDED,
+            words=named,
+            origin="refunds[].total",
+            firm=total is not None,
         )
     if status in ("cancelled", "failed", "trash", "pending", "checkout-draft", "auto-draft"):
         return Status(value=FINANCIAL[status], words=named, origin="status")

@@ -130,8 +130,8 @@ class Workbench:
     def _just_after(self, document: Document) -> datetime:
         """A moment after all that the document tells of, so that its age decides nothing."""
         try:
-            order = self.adapter.parse(document)
-            return max(order.placed_at, order.changed_at) + JUST_AFTER
+            order = self.mapper.dated(self.adapter.parse(document), document.body)
+            return max(order.placed_at or order.changed_at, order.changed_at) + JUST_AFTER
         except (BadOrder, ArithmeticError, ValueError):
             return ANYTIME  # it fails anyway, or has a time that only the mapping knows
         except Exception:  # judging meets the same fault, and says it

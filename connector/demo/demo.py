@@ -177,7 +177,7 @@ class Demo:
                 sentences.append(f"order {number} did not arrive")
             elif difference := _difference(expected, stored.fields):
                 sentences.append(f"order {number} arrived with another {difference}")
-            elif expected.placed_at >= opened_at and number not in greeted:
+            elif expected.placed_at and expected.placed_at >= opened_at and number not in greeted:
                 sentences.append(f"order {number} is new, but did not start the flow {PLACED}")
         return sentences
 

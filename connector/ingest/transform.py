@@ -12,7 +12,7 @@ from sqlalchemy import Row
 
 from connector.ingest import contacts
 from connector.mapping import lanes
-from connector.mapping.mapper import Mapped, Mapper, Skipped
+from connector.mapping.mapper import Mapped, Mapper
 from connector.model import payload
 from connector.model.errors import BadOrder
 from connector.model.facts import LaneFacts, LaneRules, StoreFacts, Version
@@ -85,13 +85,13 @@ def judge(
     if forgotten:
         version = msgspec.structs.replace(version, state=OrderState.SKIPPED, rule=FORGOTTEN, reason=REASON)
     try:
-        order = bench.adapter.parse(document)
+        order = bench.mapper.dated(bench.adapter.parse(document), document.body)
         if gone:
             order = deleted(order)
         version = msgspec.structs.replace(
             version,
             number=order.number,
-            placed_at=None if _is_to_come(order.placed_at, now) else order.placed_at,
+            placed_at=None if order.placed_at and _is_to_come(order.placed_at, now) else order.placed_at,
             settled=order.settled,
         )
         if forgotten:
@@ -100,6 +100,11 @@ def judge(
         if memory is not None and memory.buyer(document.ref, its, order.placed_at):
             return msgspec.structs.replace(version, state=OrderState.SKIPPED, rule=FORGOTTEN, reason=REASON)
         mapped = bench.mapper.map(order, document.body, told=known.told)
+        notes = " ".join(str(note).replace(" ", "_") for note in mapped.notes)
+        if not isinstance(mapped, Mapped):
+            return msgspec.structs.replace(
+                version, state=OrderState.SKIPPED, rule=mapped.rule, reason=mapped.reason, notes=notes
+            )
         placed_at = _placed_at(order, mapped, now)
     except BadOrder as error:
         if forgotten:
@@ -115,11 +120,6 @@ def judge(
         fault, at = type(error).__name__, faults.frames(error)
         log.error("order.fault", store=bench.facts.name, ref=document.ref, fault=fault, at=at)
         return msgspec.structs.replace(version, reason=faults.sentence(error))
-    notes = " ".join(str(note).replace(" ", "_") for note in mapped.notes)
-    if not isinstance(mapped, Mapped):
-        return msgspec.structs.replace(
-            version, state=OrderState.SKIPPED, rule=mapped.rule, reason=mapped.reason, notes=notes
-        )
     its = contacts.of_payload({"email": mapped.payload.email, "phone": mapped.payload.phone})
     if memory is not None and memory.buyer(document.ref, its, order.placed_at):
         return msgspec.structs.replace(version, state=OrderState.SKIPPED, rule=FORGOTTEN, reason=REASON)
@@ -153,14 +153,12 @@ def judge(
     )
 
 
-def _placed_at(order: Order, mapped: Mapped | Skipped, now: datetime) -> datetime:
+def _placed_at(order: Order, mapped: Mapped, now: datetime) -> datetime:
     """The earliest time that is stated for the placing: the platform's, or that of the store's mapping.
 
     Raises BadOrder for an order that would go out as placed in the future: such a time is none, and of an
     order without a time nobody knows whether its buyer may be written to.
     """
-    if not isinstance(mapped, Mapped):
-        return order.placed_at
     order_date = mapped.payload.order_date
     if _is_to_come(order_date, now):
         raise BadOrder(
@@ -168,7 +166,7 @@ def _placed_at(order: Order, mapped: Mapped | Skipped, now: datetime) -> datetim
             f"{order_date:%Y-%m-%d %H:%M}Z has not come yet, so it cannot be when the order was placed "
             f"({mapped.origins.get('order_date', 'the shop')}); correct it at the shop or in the mapping",
         )
-    return min(order.placed_at, order_date)
+    return min(order_date, order.placed_at or order_date, order.placed_by or order_date)
 
 
 def _is_to_come(moment: datetime, now: datetime) -> bool:
@@ -182,5 +180,5 @@ def _due_since(order: Order, facts: StoreFacts, now: datetime) -> datetime:
     counts: an order that came in late because of any outage is late. What lies before (a configured
     ``live_from`` in the past) could not be delivered by anybody, so its time starts now.
     """
-    ready = min(max(order.placed_at, order.changed_at), now)
+    ready = min(max(order.placed_at or order.changed_at, order.changed_at), now)
     return ready if ready >= facts.first_seen_at else now

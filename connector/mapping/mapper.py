@@ -6,7 +6,8 @@ Precedence, field by field: what the order proves beyond any wording (firm statu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
@@ -36,7 +37,11 @@ from connector.sdk.identifiers import identifier
 
 S = TypeVar("S", FinancialStatus, FulfillmentStatus)
 
+T = TypeVar("T")
+
 _LONGEST_WORD = 64
+_ABSENT = {"total": "there is none", "currency": "there is no ISO 4217 code", "order_date": "there is none"}
+_EXAMPLES = {"total": "invoice.total", "currency": "invoice.currency", "order_date": "invoice.ordered_at"}
 _NO_ADDRESS = Address()
 
 
@@ -96,9 +101,9 @@ class Mapper:
         subtotal = take("subtotal", order.subtotal)
         payload = Payload(
             order_id=self._order_id(order, body),
-            total=values.money("total", take("total", order.total)),
-            currency=values.currency(take("currency", order.currency) or draft.default("currency")),
-            order_date=values.order_date(take("order_date", order.placed_at)),
+            total=draft.required("total", order.total, _total),
+            currency=draft.required("currency", order.currency, values.currency),
+            order_date=draft.required("order_date", order.placed_at, values.order_date),
             email=email or UNSET,
             phone=phone or UNSET,
             customer_id=printable(take("customer_id", order.customer_id) or "") or UNSET,
@@ -126,6 +131,21 @@ class Mapper:
             if getattr(payload, name, UNSET) is not UNSET
         }
         return Mapped(payload, origins, tuple(draft.notes))
+
+    def dated(self, order: Order, body: Mapping[str, Any]) -> Order:
+        """The order, with the time of its placing by ``mapping.fields`` where its document states none.
+
+        It is no later than what the document proves (``placed_by``). One that the mapping does not know
+        either stays without: ``map`` says why.
+        """
+        if order.placed_at is not None or "order_date" not in self._fields:
+            return order
+        try:
+            found = values.convert("order_date", self._fields["order_date"].search(body))
+            placed_at = values.order_date(found)
+        except (ExpressionError, BadOrder):
+            return order
+        return msgspec.structs.replace(order, placed_at=min(placed_at, order.placed_by or placed_at))
 
     def _unknown_statuses(self, order: Order) -> tuple[Note, ...]:
         """Words that neither the adapter nor the store knows, and no expression of the store replaces."""
@@ -199,6 +219,10 @@ class Mapper:
         cancelled = order.cancelled or said is FinancialStatus.VOIDED
         return cancelled and not order.paid_once and (said or money.value) not in MONEY_CAME
 
+    def expression(self, name: str) -> str:
+        """The store's own expression for a payload field, empty for none."""
+        return self._fields[name].text if name in self._fields else ""
+
     def _take_fields(self, draft: _Draft, body: Mapping[str, Any]) -> None:
         for name, expression in self._fields.items():
             place = f"mapping.fields.{name}"
@@ -228,6 +252,10 @@ class Mapper:
         return self._numbering.number(id)
 
 
+def _total(amount: Decimal) -> Decimal:
+    return values.money("total", amount)
+
+
 def _first(words: tuple[str, ...], table: Mapping[str, S]) -> S | None:
     return next((table[word] for word in words if word in table), None)
 
@@ -255,6 +283,30 @@ class _Draft:
 
     def take(self, name: str, own: Any) -> Any:
         return self.given.get(name, own)
+
+    def required(self, name: str, own: T | None, checked: Callable[[T], T]) -> T:
+        """What the payload cannot be without: of the expression, the document or the default, in this order.
+
+        Raises BadOrder with the reason, and the line that a store's mapping can say it by.
+        """
+        found: T | None = self.take(name, own)
+        if found is None or found == "":
+            found = self.default(name)
+        expression = self.mapper.expression(name)
+        reason = self.order.lacks.get(name, _ABSENT[name])
+        if expression:
+            reason = f"mapping.fields.{name} ({expression}) finds none"
+        if found is not None:
+            try:
+                return checked(found)
+            except BadOrder as error:
+                reason = error.reason
+        if expression:
+            raise BadOrder(name, f"{reason}; correct mapping.fields.{name}")
+        line = f'mapping: {{fields: {{{name}: "{_EXAMPLES[name]}"}}}}'
+        if name == "currency" and found is None:
+            line += ", or the same for all, mapping: {defaults: {currency: EUR}}"
+        raise BadOrder(name, f"{reason}; if the document has it elsewhere, write in the store, like {line}")
 
     def default(self, name: str) -> Any:
         found = self.mapper.defaults.get(name)

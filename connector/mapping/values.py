@@ -82,9 +82,7 @@ def currency(code: str | None) -> str:
     if known in currencies():
         return known
     said = f"{known!r} is no" if len(known) == 3 and known.isascii() else "there is no"
-    raise BadOrder(
-        "currency", f"{said} ISO 4217 code; mapping.fields.currency or mapping.defaults.currency can say one"
-    )
+    raise BadOrder("currency", f"{said} ISO 4217 code")
 
 
 def order_date(moment: datetime | None) -> datetime:

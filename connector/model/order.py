@@ -139,7 +139,11 @@ class Phone(msgspec.Struct, frozen=True):
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """The platform-neutral order.
 
-    ``placed_at`` and ``changed_at`` are aware UTC. ``placed`` is false for carts, drafts, checkouts
+    ``placed_at`` and ``changed_at`` are aware UTC. ``placed_at`` and ``total`` are None where the document
+    states none that can be read: the store's mapping can say them, and refuses the order without. ``lacks``
+    says why, by payload field. ``placed_by`` is the earliest time at which it was placed already, by whatever
+    the document proves (a payment): an order without ``placed_at`` cannot be younger.
+    ``placed`` is false for carts, drafts, checkouts
     that wait at the payment page, and orders that died before they were placed: such an order is not
     sent unless an earlier state of it was. ``total`` is what was sold (refunds do not lower it),
     ``subtotal`` the sum of quantity x price of the lines. ``phones`` in the order they are to be tried;
@@ -154,9 +158,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     ref: str
-    placed_at: datetime
+    placed_at: datetime | None = None
+    placed_by: datetime | None = None
     changed_at: datetime
-    total: Decimal
+    total: Decimal | None = None
     financial: Status[FinancialStatus]
     fulfillment: Status[FulfillmentStatus]
     currency: str = ""
@@ -178,6 +183,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     email_consent: Consent | None = None
     sms_consent: Consent | None = None
     left_out: tuple[str, ...] = ()
+    lacks: Mapping[str, str] = {}
     origins: Mapping[str, str] = {}
 
 

@@ -16,7 +16,7 @@ from types import FrameType, TracebackType
 INTERRUPTED = 130  # 128 and the number of SIGINT, as shells say it
 
 
-def end(number: int = signal.SIGINT, frame: FrameType | None = None) -> None:
+def end(number: int, frame: FrameType | None) -> None:
     """The word and the exit code, from wherever it is called; nothing is caught, flushed or closed."""
     try:
         os.write(2, b"Interrupted.\n")

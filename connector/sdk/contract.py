@@ -191,7 +191,11 @@ class Adapter(ABC, Generic[Creds, Opts]):
 
     @abstractmethod
     def parse(self, document: Document) -> Order:
-        """Pure: the document in our words. Raises BadOrder naming the field."""
+        """Pure: the document in our words. Raises BadOrder naming the field.
+
+        A total or a time of placing that is not there or cannot be read is none, with its reason in ``lacks``
+        (``sdk.required``): the store's mapping may know it.
+        """
 
     def document(self, body: dict[str, Any], arrived_at: datetime) -> Document:
         """A document that came another way than ``changed`` brings them, such as in a file.

@@ -63,9 +63,9 @@ def moment_of(body: Part, name: str, zone: tzinfo | None = None) -> datetime:
     return time
 
 
-def earliest(first: datetime, *others: datetime | None) -> datetime:
+def earliest(*times: datetime | None) -> datetime | None:
     """The earliest of the times that a platform states for one placing; None is none."""
-    return min([first, *(time for time in others if time is not None)])
+    return min((time for time in times if time is not None), default=None)
 
 
 def shaped(body: Part, kind: type[T]) -> T:

@@ -3,7 +3,7 @@
 PHP prints an empty object as ``[]`` and a list with a gap as an object, Odoo says ``false`` for whatever is
 not there, databases write ``\\N``. What is empty in any of these ways is absence. What is there and cannot be
 read is left out, and noted by its place: it costs itself, never the order. What an order cannot be without
-(id, total, currency, times) is read by ``fields`` and ``amounts``, which refuse.
+(id, total, times) is read by ``fields`` and ``amounts``, which refuse, and by ``required``.
 """
 
 from __future__ import annotations

@@ -174,6 +174,7 @@ class PlatformContract:
             order = adapter.parse(document)
             assert order == adapter.parse(document)
             assert order.ref == document.ref
+            assert order.placed_at is not None
             assert order.placed_at.tzinfo is not None
             assert order.changed_at.tzinfo is not None
             assert len(order.currency) == 3
@@ -299,7 +300,7 @@ class AdapterContract(PlatformContract):
         assert pages[0].total == (len(refs) if self.counts else None)
         found = {document.ref: adapter.parse(document) for page in pages for document in page.documents}
         assert set(found) == set(refs)
-        times = [order.placed_at for order in found.values()]
+        times = [_placed_at(order) for order in found.values()]
         assert times == sorted(times, reverse=True)
 
     async def test_history_includes_its_beginning_and_excludes_its_end(
@@ -307,9 +308,9 @@ class AdapterContract(PlatformContract):
     ) -> None:
         shop.place(30)
         (page,) = await _history(adapter, _long_ago(), datetime.now(UTC) + timedelta(minutes=1))
-        times = sorted(adapter.parse(document).placed_at for document in page.documents)
+        times = sorted(_placed_at(adapter.parse(document)) for document in page.documents)
         part = await _history(adapter, times[5], times[20])
-        found = sorted(adapter.parse(document).placed_at for page in part for document in page.documents)
+        found = sorted(_placed_at(adapter.parse(document)) for page in part for document in page.documents)
         assert found == times[5:20]
 
     async def test_an_order_is_the_same_listed_and_fetched(
@@ -506,8 +507,14 @@ async def _errors(adapter: Adapter[Any, Any]) -> list[ConnectorError]:
     return errors
 
 
+def _placed_at(order: Order) -> datetime:
+    assert order.placed_at is not None
+    return order.placed_at
+
+
 def _add_up(order: Order) -> None:
     """Amounts mean the same on every platform."""
+    assert order.total is not None
     assert order.total.is_finite()
     assert all(discount.amount >= 0 for discount in order.discounts)
     if order.subtotal is not None:

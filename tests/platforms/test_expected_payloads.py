@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ ORDERS = [(path.parents[1].name, path.stem) for path in EXPECTED]
 DELIVERIES = [
     (path.parents[2].name, path.stem) for path in sorted(CASSETTES.glob("*/expected/webhooks/*.json"))
 ]
+GONE = "(not there)"
+TWENTIETH = datetime(2026, 11, 20, 10, tzinfo=UTC)
 DRAFTS = ("cart_", "checkout_draft")
 LISTS = sorted((CASSETTES / "woocommerce" / "samples" / "lists").glob("*.body.json"))
 
@@ -164,6 +167,48 @@ def test_a_currency_that_the_shop_does_not_state_can_be_the_stores(platform: str
     mapped = Mapper(said, Numbering(store="acme", strategy=Strategy.HASH)).map(order, document.body)
     assert isinstance(mapped, Mapped)
     assert mapped.payload.currency == "CHF"
+
+
+OF_REQUIRED = {
+    ("medusa", "total"): "items",
+    ("medusa", "order_date"): "created_at",
+    ("oscar", "total"): "total_incl_tax",
+    ("oscar", "order_date"): "date_placed",
+    ("shopify", "total"): "totalPriceSet",
+    ("shopify", "order_date"): "createdAt",
+    ("vendure", "total"): "totalWithTax",
+    ("vendure", "order_date"): "orderPlacedAt",
+    ("woocommerce", "total"): "total",
+    ("woocommerce", "order_date"): "date_created_gmt",
+}
+SAID = {"total": ("'12.50'", Decimal("12.50")), "order_date": ("'2026-11-20T10:00:00Z'", TWENTIETH)}
+
+
+@pytest.mark.parametrize("value", [None, "soon", {"at": [1]}, GONE])
+@pytest.mark.parametrize(("platform", "field"), OF_REQUIRED)
+def test_what_the_shop_does_not_state_can_be_the_mappings(platform: str, field: str, value: Any) -> None:
+    if platform == "vendure" and field == "order_date" and value in (None, GONE):
+        value = "never"  # without one it is a cart
+    name = next(of_name for of, of_name in ORDERS if of == platform and "payload" in expected_of(of, of_name))
+    body = sample(platform, name)
+    whole = body["order"] if platform == "oscar" else body
+    place = OF_REQUIRED[platform, field]
+    if value == GONE:
+        del whole[place]
+    else:
+        whole[place] = value
+    document = READERS.get(platform, by_id)(body)
+    order = adapter(platform).parse(document)
+    with pytest.raises(BadOrder, match=rf"^{field}: .* mapping: {{fields: {{{field}: ") as caught:
+        mapper(platform).map(order, document.body)
+    assert platform == "woocommerce" or place in str(caught.value)
+    assert "soon" not in str(caught.value)
+    said, meant = SAID[field]
+    own = MappingSettings.model_validate({"fields": {field: said}})
+    mapped = Mapper(own, Numbering(store="acme", strategy=Strategy.HASH)).map(order, document.body)
+    assert isinstance(mapped, Mapped)
+    assert getattr(mapped.payload, field) == meant
+    assert mapped.origins[field].startswith(f"mapping.fields.{field}")
 
 
 @pytest.mark.parametrize(("platform", "name"), DELIVERIES)

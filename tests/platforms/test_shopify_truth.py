@@ -213,6 +213,7 @@ def _judge_sum(order: Order, read: Read, subtotal: Decimal) -> None:
         shipping /= 1 + sum((rate for _, rate in order.shipping.taxes), Decimal(0))
     off = sum((one.amount for one in read.discounts), Decimal(0))
     taxes = sum((one.amount for one in read.tax_lines), Decimal(0))
+    assert read.total is not None
     assert abs(subtotal - off + shipping + taxes - read.total) <= CENT * (1 + len(order.lines))
 
 

@@ -65,7 +65,9 @@ class Books(Adapter[StrictModel, NoOptions]):
         body = document.body
         return Order(
             ref=document.ref,
-            placed_at=datetime.fromisoformat(body["placed"]),
+            placed_at=_time(body, "placed"),
+            placed_by=_time(body, "placed") or _time(body, "paid"),
+            lacks={} if "placed" in body else {"order_date": "placed: is missing"},
             changed_at=document.changed_at,
             currency="USD",
             total=Decimal(body["total"]),
@@ -76,6 +78,10 @@ class Books(Adapter[StrictModel, NoOptions]):
 
     def read_webhook(self, request: WebhookRequest, secrets: Sequence[str]) -> Notice:
         return Notice()
+
+
+def _time(body: dict[str, Any], name: str) -> datetime | None:
+    return datetime.fromisoformat(body[name]) if name in body else None
 
 
 def shop_of(state: State, adapter: Books, **changed: Any) -> Shop:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, update
@@ -36,6 +37,47 @@ async def test_an_older_day_of_the_mapping_makes_an_order_history(state: State) 
     claims = {one.ref: (one.lane, one.initial_sync) for one in state.claim()}
     assert claims == {"1": ("history", True), "2": ("history", True), "3": ("live", False)}
     assert state.row("1").placed_at == OLD
+
+
+async def test_without_a_stated_time_the_mappings_decides_and_nothing_makes_it_younger(state: State) -> None:
+    books = Books()
+    shop = shop_of(state, books, mapping={"fields": {"order_date": "bought"}})
+    young, old = (NOW - HOUR).isoformat(), OLD.isoformat()
+    written: dict[str, dict[str, Any]] = {
+        "1": {"bought": young},
+        "2": {"bought": old},
+        "3": {"bought": young, "paid": old},
+        "4": {"bought": old, "paid": young},
+        "5": {"paid": young},
+    }
+    for ref, more in written.items():
+        books.write(ref, **more)
+        del books.orders[ref]["placed"]
+    assert await poll(shop)
+    claims = {one.ref: (one.lane, one.initial_sync) for one in state.claim()}
+    assert claims == {"1": ("live", False), **dict.fromkeys(("2", "3", "4"), ("history", True))}
+    assert [state.row(ref).placed_at for ref in ("1", "2", "3", "4")] == [NOW - HOUR, OLD, OLD, OLD]
+    row = state.row("5")
+    assert (row.state, row.placed_at) == ("failed", None)
+    assert row.reason.startswith("order_date: mapping.fields.order_date (bought) finds none; ")
+
+
+@pytest.mark.parametrize("mapping", [{}, {"skip": {"house": "house"}}])
+async def test_an_order_without_any_time_is_never_sent(state: State, mapping: dict[str, Any]) -> None:
+    books = Books()
+    shop = shop_of(state, books, mapping=mapping)
+    books.write("1", house=True, paid=(NOW - HOUR).isoformat())
+    del books.orders["1"]["placed"]
+    for _ in range(2):
+        assert await poll(shop)
+        row = state.row("1")
+        assert (row.state, row.placed_at) == ("skipped" if mapping else "failed", None)
+        assert mapping or row.reason.startswith("order_date: placed: is missing; ")
+        assert state.claim() == []
+    books.write("1", placed=NOW - HOUR, changed=NOW + HOUR)
+    state.clock.forward(7200)
+    assert await poll(shop)
+    assert state.row("1").state == "waiting"
 
 
 @pytest.mark.parametrize("ahead", [DAY + timedelta(seconds=1), 400 * DAY, 9000 * DAY])

@@ -465,7 +465,7 @@ class TestFields:
         ("field", "expression", "said"),
         [
             ("total", "key", "expected a number, found text"),
-            ("total", "none", "there is no amount"),
+            ("total", "none", "mapping.fields.total (none) finds none"),
             ("total", "`1e12`", "not below 10^12"),
             ("total", "optin == 'yes'", "expected a number, found true or false"),
             ("subtotal", "list", "expected a number, found a list"),
@@ -474,7 +474,7 @@ class TestFields:
             ("order_date", "id", "expected an ISO 8601 time with its zone, found a number"),
             ("order_date", "'2026-06-01T14:00:00'", "no time zone"),
             ("order_date", "'0001-01-02T00:00:00+12:00'", "the year 1 cannot be right"),
-            ("order_date", "none", "there is no time"),
+            ("order_date", "none", "mapping.fields.order_date (none) finds none"),
             ("customer_id", "list", "expected text or a whole number, found a list"),
             ("total_items", "total", "expected a whole number, found a number"),
             ("total_items", "`99999999999`", "cannot be right"),
@@ -617,7 +617,59 @@ class TestCurrency:
         assert sent(order, fields={"currency": "'chf'"}).payload.currency == "CHF"
         assert sent(changed(currency="Lei"), fields={"currency": "'RON'"}).payload.currency == "RON"
         error = refused(order)
-        assert (error.field, "mapping.defaults.currency" in error.reason) == ("currency", True)
+        assert (error.field, "mapping: {defaults: {currency: EUR}}" in error.reason) == ("currency", True)
+
+    def test_a_default_does_not_stand_for_a_code_that_is_none(self) -> None:
+        error = refused(changed(currency="BTC"), defaults={"currency": "EUR"})
+        assert "mapping: {fields: {currency: " in error.reason
+        assert "defaults" not in error.reason
+
+
+class TestRequired:
+    """What no payload can be without: the mapping speaks before it is missed."""
+
+    ABSENT = changed(
+        total=None,
+        placed_at=None,
+        lacks={"total": "grand_total: is missing", "order_date": "at: is not a time"},
+    )
+
+    def test_what_the_document_lacks_can_be_the_mappings(self) -> None:
+        fields = {"total": "'12.5'", "order_date": "'2026-11-20T10:00:00+01:00'"}
+        payload = sent(self.ABSENT, fields=fields).payload
+        assert payload.total == Decimal("12.50")
+        assert payload.order_date == datetime(2026, 11, 20, 9, tzinfo=UTC)
+
+    def test_without_it_is_refused_with_the_reason_and_the_line_to_write(self) -> None:
+        assert str(refused(self.ABSENT)) == (
+            "total: grand_total: is missing; if the document has it elsewhere, write in the store, "
+            'like mapping: {fields: {total: "invoice.total"}}'
+        )
+        error = refused(self.ABSENT, fields={"total": "'1'"})
+        assert str(error).startswith("order_date: at: is not a time; ")
+        error = refused(self.ABSENT, fields={"total": "nowhere"})
+        assert str(error) == (
+            "total: mapping.fields.total (nowhere) finds none; correct mapping.fields.total"
+        )
+
+    @pytest.mark.parametrize("year", [1970, 2300])
+    def test_a_date_that_cannot_be_right_is_told_with_the_line_too(self, year: int) -> None:
+        error = refused(changed(placed_at=datetime(year, 1, 1, tzinfo=UTC)))
+        assert f"the year {year} cannot be right; if the document has it" in error.reason
+
+    def test_an_order_that_a_rule_skips_needs_neither(self) -> None:
+        made = mapper().map(msgspec.structs.replace(self.ABSENT, placed=False), {})
+        assert isinstance(made, Skipped)
+
+    def test_a_date_of_the_mapping_is_no_later_than_what_the_document_proves(self) -> None:
+        own = mapper(fields={"order_date": "at"})
+        said, paid = datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)
+        body = {"at": said.isoformat()}
+        assert own.dated(self.ABSENT, body).placed_at == said
+        assert own.dated(msgspec.structs.replace(self.ABSENT, placed_by=paid), body).placed_at == paid
+        assert own.dated(changed(placed_at=paid), body).placed_at == paid
+        for unusable in ({}, {"at": "soon"}, {"at": "1970-01-01T00:00:00Z"}, {"at": "2026-11-20T10:00:00"}):
+            assert own.dated(self.ABSENT, unusable).placed_at is None
 
 
 class TestTotalItems:
