@@ -11,9 +11,9 @@ import pytest
 
 from adapters.medusa import statuses
 from adapters.medusa.parse import parse
-from connector.model.errors import BadOrder
 from connector.model.order import Discount, Document, FinancialStatus, FulfillmentStatus, Order, TaxLine
 from connector.runtime import exact_json
+from connector.sdk.fields import moment
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "cassettes" / "medusa" / "samples" / "orders"
@@ -175,10 +175,22 @@ def test_a_guest_without_an_address_is_an_order_with_the_customers_phone() -> No
         ("shipping_methods", [{"amount": 1, "tax_lines": [{"rate": -100}]}]),
     ],
 )
-def test_what_cannot_be_is_a_bad_order_that_names_the_field(field: str, value: Any) -> None:
-    with pytest.raises(BadOrder) as caught:
-        order(document("placed_only", **{field: value}))
-    assert caught.value.field.startswith(field)
+def test_what_cannot_be_is_lacking_with_the_name_of_the_field(field: str, value: Any) -> None:
+    read = order(document("placed_only", **{field: value}))
+    lacking = "order_date" if field == "created_at" else "total"
+    assert read.lacks[lacking].startswith(field)
+    assert (read.placed_at if field == "created_at" else read.total) is None
+    if lacking == "total":  # all that is worked out of the same lines is left out with it
+        assert (read.subtotal, read.line_items, read.discounts, read.tax_lines) == (None, (), (), ())
+        assert [place.startswith(field) for place in read.left_out] == [True]
+
+
+@pytest.mark.parametrize("captured", ["2019-03-01T10:00:00Z", None])
+def test_a_payment_proves_that_an_order_without_its_day_is_not_younger(captured: str | None) -> None:
+    body = document("placed_only", created_at=None)
+    body["payment_collections"] = [{"payments": [{"captured_at": captured}]}]
+    read = order(body)
+    assert (read.placed_at, read.placed_by) == (None, moment(captured))
 
 
 def test_a_product_beyond_any_amount_is_read_for_the_mapping_to_refuse() -> None:

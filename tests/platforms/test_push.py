@@ -290,7 +290,9 @@ async def test_what_cannot_be_mapped_is_kept_as_failed_and_goes_out_once_the_map
         answer = await door.push([order(1, total=None, sum=5), order(2), {"nothing": 1}])
         assert answer.status_code == 207
         assert answer.json()["orders"] == [
-            {"order": "1", "state": "failed", "reason": "total: options.total (total) finds no amount"},
+            {"order": "1", "state": "failed",
+             "reason": "total: options.total (total) finds no amount; if the document has it elsewhere, "
+             'write in the store, like mapping: {fields: {total: "invoice.total"}}'},
             {"order": "2", "state": "accepted", "lane": "live"},
             {"order": "", "state": "refused",
              "reason": "id: options.id (order_id) finds none in the document"},

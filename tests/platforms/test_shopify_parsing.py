@@ -22,6 +22,7 @@ from connector.model.errors import BadOrder, Forged
 from connector.model.order import Document, FinancialStatus, FulfillmentStatus, LineItem, Order
 from connector.runtime.http import Http
 from connector.sdk.contract import Notice, WebhookRequest
+from connector.sdk.fields import moment
 from tests.shops.shopify.execution import schema
 
 SAMPLE = Path(__file__).parents[2] / "cassettes/shopify/samples/orders/paid-tax-shipping.json"
@@ -354,11 +355,6 @@ def test_a_guest_says_nothing_of_consent() -> None:
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
-        ({"totalPriceSet": money("nan")}, "totalPriceSet"),
-        ({"totalPriceSet": money("1e30")}, "totalPriceSet"),
-        ({"totalPriceSet": {}}, "totalPriceSet"),
-        ({"createdAt": "yesterday"}, "createdAt"),
-        ({"createdAt": "2026-11-20T00:00:00"}, "createdAt"),
         ({"lineItems": [{"quantity": "2"}]}, "lineItems[].quantity"),
         (
             {"lineItems": [line("1.0", 1, taxLines=[tax("0.1", "77")])], "taxesIncluded": True},
@@ -370,6 +366,23 @@ def test_a_field_that_cannot_be_is_named(fields: dict[str, Any], field: str) -> 
     with pytest.raises(BadOrder) as caught:
         order(**fields)
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("bag", [money("nan"), money("1e30"), {}, None])
+def test_a_total_that_cannot_be_is_lacking(bag: Any) -> None:
+    made = order(totalPriceSet=bag)
+    assert (made.total, list(made.lacks)) == (None, ["total"])
+    assert made.lacks["total"].startswith("totalPriceSet: ")
+
+
+@pytest.mark.parametrize("time", ["yesterday", "2026-11-20T00:00:00", None])
+@pytest.mark.parametrize("processed", ["2019-03-01T10:00:00Z", None])
+def test_a_day_that_cannot_be_is_lacking_and_no_other_stands_in(
+    time: str | None, processed: str | None
+) -> None:
+    made = order(createdAt=time, processedAt=processed)
+    assert (made.placed_at, made.placed_by) == (None, moment(processed))
+    assert made.lacks == {"order_date": "createdAt: is missing or not a time"}
 
 
 # Webhooks

@@ -373,13 +373,30 @@ def test_a_row_that_is_no_order_is_nonsense(row: Any) -> None:
         ("total", "Infinity"),
         ("total", "1e30"),
         ("total", True),
-        ("refunds", "none"),
     ],
 )
-def test_what_cannot_be_is_a_bad_order_that_names_the_field(field: str, value: Any) -> None:
-    with pytest.raises(BadOrder) as caught:
-        order("onhold_bacs", **{field: value})
-    assert caught.value.field == field
+def test_what_cannot_be_is_lacking(field: str, value: Any) -> None:
+    made = order("onhold_bacs", **{field: value})
+    assert list(made.lacks) == ["total" if field == "total" else "order_date"]
+    assert (made.total if field == "total" else made.placed_at) is None
+
+
+def test_without_its_day_an_order_is_as_old_as_its_payment_and_has_no_day() -> None:
+    """A payment can be booked years after the order, so it is no time of placing."""
+    made = order("processing_card_paid", date_created_gmt=None, date_paid_gmt="2019-03-01T10:00:00")
+    assert (made.placed_at, made.placed_by) == (None, datetime(2019, 3, 1, 10, tzinfo=UTC))
+
+
+def test_whether_all_went_back_is_not_beyond_wording_without_a_total() -> None:
+    refunds = [{"id": 1, "total": "-5.00"}]
+    known, unknown = (order("processing_card_paid", refunds=refunds, **more) for more in ({}, {"total": "x"}))
+    assert known.financial.value == unknown.financial.value == FinancialStatus.PARTIALLY_REFUNDED
+    assert (known.financial.firm, unknown.financial.firm) == (True, False)
+
+
+def test_refunds_that_are_no_list_are_a_bad_order() -> None:
+    with pytest.raises(BadOrder, match=r"^refunds: "):
+        order("onhold_bacs", refunds="none")
 
 
 def test_a_refund_that_cannot_be_read_is_a_bad_order() -> None:
