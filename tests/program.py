@@ -75,11 +75,11 @@ class Running:
         code = await asyncio.wait_for(self.process.wait(), seconds)
         return Finished(code, self.out.read_text(), self.err.read_text())
 
-    def events(self, name: str) -> list[dict[str, Any]]:
-        """The events of this name in the log so far."""
+    def events(self, name: str = "") -> list[dict[str, Any]]:
+        """The events of this name, or all of them, in the log so far."""
         lines = self.err.read_bytes().splitlines()
         found = [exact_json.decode(line) for line in lines if line.startswith(b"{") and line.endswith(b"}")]
-        return [event for event in found if event.get("event") == name]
+        return [event for event in found if not name or event.get("event") == name]
 
     async def link(self) -> str:
         """The printed link that opens the status page."""

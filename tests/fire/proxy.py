@@ -46,7 +46,7 @@ class Proxy:
         self._host, self._port = parts.hostname, parts.port
         self._forecast = Forecast(CALM)
         self._earlier: dict[str, list[bytes]] = {}
-        self._open: set[asyncio.StreamWriter] = set()
+        self._open: set[asyncio.Task[None]] = set()
         self.arrivals: list[Arrival] = []
 
     def set(self, weather: Weather) -> None:
@@ -55,7 +55,9 @@ class Proxy:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection: one request, one answer, good or bad."""
-        self._open.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             path = head.split(b" ", 2)[1].decode()
@@ -69,16 +71,21 @@ class Proxy:
                 await self._answer(arrival, head, writer)
         except (asyncio.IncompleteReadError, OSError):
             pass  # the caller is gone
+        except asyncio.CancelledError:
+            writer.transport.abort()  # nobody may be there to read the rest
+            raise
         finally:
-            self._open.discard(writer)
+            self._open.discard(task)
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
 
-    def abort(self) -> None:
-        """Drop every connection."""
-        for writer in self._open:
-            writer.transport.abort()
+    async def abort(self) -> None:
+        """Drop every connection, on both sides."""
+        serving = [*self._open]
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
 
     async def _answer(self, arrival: Arrival, head: bytes, writer: asyncio.StreamWriter) -> None:
         fault, seconds = arrival.fault, self._forecast.weather.seconds
@@ -117,9 +124,11 @@ class Proxy:
         reader, writer = await asyncio.open_connection(self._host, self._port)
         first, *lines = head[:-4].split(b"\r\n")
         lines = [line for line in lines if not line.lower().startswith((b"connection:", b"accept-encoding:"))]
-        writer.write(b"\r\n".join([first, *lines, b"Connection: close", b"", arrival.body]))
-        answer = await reader.read()
-        writer.close()
+        try:
+            writer.write(b"\r\n".join([first, *lines, b"Connection: close", b"", arrival.body]))
+            answer = await reader.read()
+        finally:
+            writer.transport.abort()  # all is said
         if not answer:
             raise ConnectionError("no answer")
         arrival.status = int(answer.split(b" ", 2)[1])
@@ -139,7 +148,7 @@ async def before(target: str) -> AsyncIterator[tuple[Proxy, str]]:
         yield proxy, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
-        proxy.abort()
+        await proxy.abort()
         await server.wait_closed()
 
 

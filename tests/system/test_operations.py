@@ -9,6 +9,7 @@ import shutil
 import signal
 import sqlite3
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from tests.fire.weather import Weather
 from tests.program import WOOCOMMERCE, Running, until
 
 SOAK = bool(os.environ.get("SOAK"))  # ``make soak``: the long versions
+POOL = min(32, (os.cpu_count() or 1) + 4)  # asyncio's own: it begins another thread when two things meet
+THREADS = 3 + POOL  # the loop's, the database's and its reader's; all of them stay
 
 
 # Several at once
@@ -34,10 +37,12 @@ async def test_daemons_and_a_backfill_started_at_once_are_one_that_works(
             running = [await fire.program.start(*command) for command in commands]
             fire.trade.act()
             await running[-1].end()
-            await asyncio.sleep(0.5)
-            owners = [one for one in running[:3] if one.process.returncode is None]
-            assert len(owners) <= 2  # a daemon, and perhaps a backfill that follows it
-            if not owners:  # the backfill or the round came first, refused the others and is done already
+            others = running[:3]
+            # a daemon stays, and perhaps a backfill that follows it
+            await until(lambda others=others: len(at_work(others)) <= 2)  # type: ignore[misc]
+            if not at_work(
+                others
+            ):  # the backfill or the round came first, refused the others and is done already
                 assert 0 in [(await running[index].end()).code for index in (1, 3)]
             for one in running:
                 await stop(one)
@@ -162,10 +167,10 @@ async def test_a_disk_that_takes_nothing_more_costs_no_order(
         running = await fire.program.start("run", plugins=[plugin])
         await running.until_event("daemon.started")  # else the backfill might be the daemon
         history = await fire.program.start(*HISTORY)
-        await until(lambda: running.events("database.fault"))
+        # the trouble of what met it or, where not even that can be written, a fault of the database
+        await until(lambda: any(says in event.get("error", "") for event in running.events()))
         fire.trade.act()
         await asyncio.sleep(0.5)
-        assert any(says in event["error"] for event in running.events("database.fault"))
         stopped = await stop(running)
         assert "Traceback" not in stopped
         await stop(history)
@@ -245,16 +250,16 @@ async def test_no_planted_word_is_printed_and_after_a_purge_none_is_in_any_file(
     tmp_path: Path, nest: Hatchery
 ) -> None:
     person = {
-        "first_name": "Zebulonia", "last_name": "Quasimodina", "company": "Plantedworks",
-        "address_1": "17 Plantedlane", "address_2": "", "city": "Plantedville", "state": "NY",
+        "first_name": "Zebulonia", "last_name": "Quasimodina", "company": "Fernwhistleworks",
+        "address_1": "17 Fernwhistlelane", "address_2": "", "city": "Fernwhistleville", "state": "NY",
         "postcode": "10001", "country": "US",
-        "email": "planted.person@example.com", "phone": "+1 212 555 0187",
+        "email": "fernwhistle.person@example.com", "phone": "+1 212 555 0187",
     }  # fmt: skip
-    words = ("Zebulonia", "Quasimodina", "lanted", "5550187", "555 0187")
+    words = ("Zebulonia", "Quasimodina", "ernwhistle", "5550187", "555 0187")
     async with trial(tmp_path, nest, seed=9, orders=10) as fire:
         for _ in range(5):
             fire.trade.live.append(
-                fire.shop.add(billing=person, shipping=person, customer_note="plantednote")
+                fire.shop.add(billing=person, shipping=person, customer_note="fernwhistlenote")
             )
         fire.privy.set(Weather(seed=9, share=0.5, seconds=0.5))
         fire.front.set(Weather(seed=10, share=0.3, path="/orders", seconds=0.5))
@@ -290,11 +295,16 @@ async def test_days_of_work_leave_memory_files_and_threads_as_they_were(
         before = await usage(running.process.pid)
         await work(fire, half)
         after = await usage(running.process.pid)
-        assert after["threads"] <= before["threads"]
+        assert max(before["threads"], after["threads"]) <= THREADS
         assert after["files"] <= before["files"] + 8  # connections that are kept
         assert after["memory"] < before["memory"] * 1.1 + 4 * 1024**2
         await stop(running)
         assert await fire.settled() == []
+
+
+def at_work(processes: Sequence[Running]) -> list[Running]:
+    """Those that have not ended."""
+    return [one for one in processes if one.process.returncode is None]
 
 
 async def work(fire: Trial, seconds: float) -> None:
