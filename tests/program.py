@@ -16,7 +16,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 import pytest
 import yaml
 
-from connector.daemon.app import numbering_of
+from connector.daemon.registration import numbering_of
 from connector.mapping.mapper import Mapped, Mapper
 from connector.model import payload
 from connector.model.order import Document

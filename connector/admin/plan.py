@@ -6,12 +6,14 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 from sqlalchemy import Connection
 
 from connector.admin.pace import calls_take
 from connector.admin.status import usage_of
+from connector.ingest.retrying import retried
 from connector.ingest.source import Shop
 from connector.ingest.transform import Known, judge
 from connector.model.facts import Version
@@ -54,7 +56,8 @@ async def plan(
     total: int | None = None
     more = True
     while more:
-        page = await shop.adapter.changed(History(since=since, until=until, cursor=cursor))
+        read = History(since=since, until=until, cursor=cursor)
+        page = await retried(shop.name, partial(shop.adapter.changed, read), begun=cursor is not None)
         total = page.total if total is None else total
         for version, is_known in await shop.db.read(_judged, shop, page, shop.clock.now()):
             if version.ref in seen:

@@ -17,7 +17,8 @@ from connector.admin.mapping_change import MappingChange
 from connector.cli.context import as_json_option, load, print_json
 from connector.cli.coverage import places
 from connector.cli.retire import of_unconfigured
-from connector.daemon.app import App, numbering_of
+from connector.daemon.app import App
+from connector.daemon.registration import numbering_of
 from connector.delivery import integration_tokens
 from connector.delivery.answers import Outcome
 from connector.delivery.sender import Sender, Verdict

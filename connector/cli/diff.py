@@ -14,7 +14,8 @@ from connector.admin.mapping_tests import Workbench
 from connector.cli.context import as_json_option, complete_store, print_json, with_app
 from connector.cli.parameters import Moment
 from connector.cli.tables import print_table
-from connector.daemon.app import App, numbering_of
+from connector.daemon.app import App
+from connector.daemon.registration import numbering_of
 from connector.ingest.source import Shop
 from connector.ingest.transform import Bench
 from connector.model.durations import for_people

@@ -10,7 +10,7 @@ import click
 from connector.admin import mapping_tests as runner
 from connector.cli.context import as_json_option, complete_store, load, print_json
 from connector.cli.tables import print_heading
-from connector.daemon.app import numbering_of
+from connector.daemon.registration import numbering_of
 from connector.model.errors import UsageError
 from connector.model.spelling import suggestion
 from connector.runtime.terminal import one_line

@@ -10,6 +10,7 @@ from typing import Self
 
 from sqlalchemy import Connection
 
+from connector.daemon.registration import numbering_of, registered
 from connector.delivery.privy import Privy
 from connector.delivery.sender import Sender
 from connector.delivery.turn import BACKOFF
@@ -17,9 +18,8 @@ from connector.ingest import subscriptions
 from connector.ingest.renumbering import renumber
 from connector.ingest.source import Shop
 from connector.mapping.mapper import Mapper
-from connector.mapping.order_ids import Numbering, numberings
-from connector.model.errors import ConfigError, Problem, UsageError
-from connector.model.facts import StoreFacts
+from connector.mapping.order_ids import Numbering
+from connector.model.errors import UsageError
 from connector.runtime.clock import Clock
 from connector.runtime.http import Http
 from connector.sdk import registry
@@ -60,7 +60,16 @@ class App:
         """Build shops and senders. Raises ConfigError for a numbering that may not change, and is closed."""
         try:
             found = numbering_of(self.settings)
-            facts = await (self.db.read if self._reading else self.db.run)(self._register, found)
+            run = self.db.read if self._reading else self.db.run
+            facts = await run(
+                registered,
+                self.settings,
+                self.path,
+                found,
+                self.clock.now(),
+                remember=stores.foretell if self._reading else stores.register,
+                starts=self._starts,
+            )
         except BaseException:
             await self.close()
             raise
@@ -136,58 +145,6 @@ class App:
             while late := await self.db.read(claims.due_after, store, limit, PAGE):
                 await self.db.run(claims.hasten, store, late, limit)
 
-    def _register(self, connection: Connection, found: dict[str, Numbering]) -> dict[str, StoreFacts]:
-        """Remember the stores; refuse a configuration that would make known orders new ones to Privy."""
-        now = self.clock.now()
-        problems: list[Problem] = []
-        for name, settings in self.settings.stores.items():
-            known = stores.facts(connection, name)
-            if known is None or known.numbering is None:
-                continue
-            changes = (
-                ("mapping.order_id", "numbered", known.numbering, found[name].text),
-                ("account", "delivered to account", known.account, settings.account),
-                ("platform", "read from platform", known.platform, settings.platform),
-            )
-            problems += [
-                Problem(
-                    str(self.path),
-                    f"stores.{name}.{key}",
-                    f"the store's orders went out {how} {before!r}; with {after!r} Privy would take each for "
-                    "a new order and could write to its buyer. Set it back, or use another store name",
-                )
-                for key, how, before, after in changes
-                if before != after
-            ]
-            privy = self.settings.accounts[settings.account].base_url
-            if known.account == settings.account and known.base_url != privy:
-                problems.append(
-                    Problem(
-                        str(self.path),
-                        f"accounts.{settings.account}.base_url",
-                        f"the orders of store {name} went out to Privy at {known.base_url}; the one at "
-                        f"{privy} knows none of them: they would not be sent there, and the next change of "
-                        "one could write to its buyer as if it were new. Set it back, or begin with another "
-                        "database",
-                    )
-                )
-        if problems:
-            raise ConfigError(problems)
-        remember = stores.foretell if self._reading else stores.register
-        return {
-            name: remember(
-                connection,
-                name=name,
-                platform=settings.platform,
-                account=settings.account,
-                base_url=self.settings.accounts[settings.account].base_url,
-                live_from=settings.live_from,
-                starts=name in self._starts,
-                now=now,
-            )
-            for name, settings in self.settings.stores.items()
-        }
-
     def _sender(self, name: str, account: AccountSettings, found: dict[str, Numbering]) -> Sender:
         own = {key: store for key, store in self.settings.stores.items() if store.account == name}
         return Sender(
@@ -219,13 +176,3 @@ class App:
             db=self.db,
             clock=self.clock,
         )
-
-
-def numbering_of(settings: Settings) -> dict[str, Numbering]:
-    """How each store's orders are numbered, given the stores that share its account."""
-    return numberings(
-        store.mapping.order_id.claim(
-            store=name, account=store.account, ids=registry.adapter(store.platform).traits.ids
-        )
-        for name, store in settings.stores.items()
-    )

@@ -7,6 +7,7 @@ webhooks and late indexes miss things. An order that stands as it was costs Priv
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 import msgspec
 from sqlalchemy import Connection
@@ -14,6 +15,7 @@ from sqlalchemy import Connection
 from connector.ingest.identity import verify
 from connector.ingest.lookup import look, rest
 from connector.ingest.page import as_of, take
+from connector.ingest.retrying import retried
 from connector.ingest.source import Shop
 from connector.model.states import BreakerScope, OrderState
 from connector.sdk.contract import History, Page
@@ -81,11 +83,9 @@ async def _reconcile(shop: Shop, since: datetime, until: datetime, pace: float) 
     cursor: str | None = None
     more, unread = True, list[str]()
     while more:
-        async with shop.lock:
-            await verify(shop)
-            sent, fetched_at = shop.adapter.http.sent, shop.clock.now()
-            page = await shop.page(History(since=since, until=until, cursor=cursor))
-            taken = await shop.db.run(_take, shop, page, as_of(page, fetched_at))
+        sent = shop.adapter.http.sent
+        read = History(since=since, until=until, cursor=cursor)
+        page, taken = await retried(shop.name, partial(_page, shop, read), begun=cursor is not None)
         shop.took(taken)
         brought_in += len(taken.changed)
         differing.difference_update(document.ref for document in page.documents)
@@ -97,6 +97,14 @@ async def _reconcile(shop: Shop, since: datetime, until: datetime, pace: float) 
     gone = [ref for ref in told if ref not in listed]  # trashed, deleted or moved in time
     await look(shop, gone, "reconcile", pace=pace)
     return await shop.db.run(_sum, shop, since, until, listed, differing, brought_in, len(gone), unread)
+
+
+async def _page(shop: Shop, read: History) -> tuple[Page, acceptance.Accepted]:
+    async with shop.lock:
+        await verify(shop)
+        fetched_at = shop.clock.now()
+        page = await shop.page(read)
+        return page, await shop.db.run(_take, shop, page, as_of(page, fetched_at))
 
 
 def _take(connection: Connection, shop: Shop, page: Page, fetched_at: datetime) -> acceptance.Accepted:

@@ -9,6 +9,7 @@ import argparse
 import json
 import random
 import sqlite3
+import subprocess
 import sys
 import time
 from base64 import b64encode
@@ -247,6 +248,17 @@ def at_rest(report: Report, runs: Runs) -> None:
                 report.say(f"idle daemon, {how}: MB after {IDLE_SECONDS:.0f} s", resident(pid), target)
 
 
+def steps(report: Report, runs: Runs) -> None:
+    """How many transactions the two most frequent trips take: each is a flush of the disk, or a lock."""
+    with shop(10) as shop_url, privy(60_000) as (privy_url, _):
+        connector = Connector(runs.folder / "steps", shop_url, privy_url, token=TOKEN)
+        command = [sys.executable, "-m", "tests.bench.steps", str(connector.file), shop_url]
+        counted = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    for what, most in (("idle poll", 3), ("webhook to Privy", 5)):
+        report.say(f"{what}: transactions", counted[what], f"at most {most}")
+        report.check(counted[what] <= most, f"{what} takes {counted[what]} transactions")
+
+
 @contextmanager
 def privy(per_minute: int) -> Iterator[tuple[str, list[tuple[datetime, int | None, int | None]]]]:
     """A sandbox with Privy's limits: its address, and (when, order, status) of what arrives."""
@@ -287,6 +299,7 @@ PARTS = {
     "limits": limited,
     "webhooks": webhooks,
     "rest": at_rest,
+    "steps": steps,
 }
 
 

@@ -56,10 +56,10 @@ class Connector:
     ) -> None:
         folder.mkdir()
         self.database = folder / "connector.db"
-        self._file = folder / "connector.yaml"
+        self.file = folder / "connector.yaml"
         self._log = folder / "log"
         day = per_minute * 1440
-        self._file.write_text(
+        self.file.write_text(
             f"""
 database: sqlite:///{self.database}
 listen: 127.0.0.1:0
@@ -111,7 +111,7 @@ stores:
         return next((one["listen"] for one in events if one.get("event") == "daemon.started"), "")
 
     def _start(self, arguments: Sequence[str], python: Sequence[str]) -> subprocess.Popen[bytes]:
-        command = [sys.executable, *python, "-m", "connector", "-c", str(self._file), *arguments]
+        command = [sys.executable, *python, "-m", "connector", "-c", str(self.file), *arguments]
         with self._log.open("ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRONMENT)
 

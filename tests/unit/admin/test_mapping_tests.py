@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from connector.admin.mapping_tests import Result, Workbench, junit
 from connector.cli.test import test as command
-from connector.daemon.app import numbering_of
+from connector.daemon.registration import numbering_of
 from connector.model.errors import ConfigError, UsageError
 from connector.settings import loader, mapping_tests
 

@@ -20,6 +20,7 @@ from connector.ingest.source import Shop
 from connector.mapping.mapper import Mapper
 from connector.mapping.order_ids import Numbering, Strategy
 from connector.mapping.settings import MappingSettings
+from connector.model.backoff import Backoff
 from connector.model.errors import AuthError, Hidden, Unavailable
 from connector.model.order import Document, FinancialStatus, FulfillmentStatus, Order, Status
 from connector.model.states import BreakerKind, BreakerScope
@@ -346,3 +347,27 @@ async def test_an_idle_poll_of_two_feeds_is_three_transactions(state: State) -> 
     with transactions(state.db) as counted:
         assert await poll(shop)
     assert counted.number == 3
+
+
+async def test_a_reading_again_that_has_begun_outlasts_passing_faults(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connector.ingest.retrying.AGAIN", Backoff(0.001, 0.001))
+    adapter = faulty()
+    adapter.pages = 4
+    shop = shop_of(state, adapter)
+    span = (NOW - timedelta(days=1), NOW + timedelta(days=1))
+    adapter.faults = {("past", 0): Unavailable("no answer")}
+    with pytest.raises(Unavailable):
+        await reconcile(shop, *span)
+    assert len(adapter.read) == 1  # nothing was begun: whoever asked is told at once
+    adapter.faults = {("past", 2): Unavailable("no answer")}
+    reading = asyncio.create_task(reconcile(shop, *span))
+    while adapter.read.count(("past", 2)) < 3:
+        await asyncio.sleep(0)
+    adapter.faults.clear()
+    assert (await reading).listed == 1
+    assert adapter.read.count(("past", 1)) == 1
+    adapter.faults = {("past", 2): Unavailable("no answer")}
+    with pytest.raises(Unavailable):
+        await reconcile(shop, *span)
