@@ -1,4 +1,4 @@
-"""Which stores there are, and that each stays what it was: an order keeps its number at its Privy for ever."""
+"""Which stores there are, and that each stays what it was: an order keeps its number at Privy for ever."""
 
 from __future__ import annotations
 
