@@ -1,6 +1,6 @@
 """How many transactions an idle poll takes, and an order from its webhook to Privy; printed as JSON.
 
-``python -m tests.bench.steps CONFIGURATION SHOP``: a process of its own, because the benchmark imports little.
+``python -m tests.bench.steps CONFIGURATION SHOP``: its own process, because the benchmark imports little.
 """
 
 from __future__ import annotations
