@@ -9,11 +9,13 @@ import os
 import resource
 import selectors
 import signal
+import sqlite3
 import struct
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from apscheduler.executors import base as executors
 from apscheduler.schedulers import base as schedulers
@@ -70,9 +72,10 @@ def abort(kind: str, number: int) -> None:
     """Die as by ``kill -9`` at the ``number``-th occurrence.
 
     ``kind`` is write (before an INSERT, UPDATE or DELETE), commit (before it), committed (after it),
-    request (before it leaves) or answer (after it came).
+    request (before it leaves) or answer (after it came). A transaction that wrote nothing has no commit.
     """
     seen = 0
+    changes: WeakKeyDictionary[sqlite3.Connection, int] = WeakKeyDictionary()
 
     def count(what: str) -> None:
         nonlocal seen
@@ -84,9 +87,14 @@ def abort(kind: str, number: int) -> None:
     commit: Callable[[Any, Any], None] = SQLiteDialect_pysqlite.do_commit
 
     def do_commit(self: Any, connection: Any) -> None:
-        count("commit")
+        file = connection.driver_connection
+        wrote = file.total_changes > changes.get(file, 0)
+        changes[file] = file.total_changes
+        if wrote:
+            count("commit")
         commit(self, connection)
-        count("committed")
+        if wrote:
+            count("committed")
 
     SQLiteDialect_pysqlite.do_commit = do_commit  # type: ignore[method-assign]
 

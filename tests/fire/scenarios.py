@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +16,7 @@ from typing import Protocol
 from tests.fire.hatchery import Hatchery, Plugin
 from tests.fire.trial import HISTORY, Trial, kill, trial
 from tests.fire.weather import KINDS, STALE, Weather
-from tests.program import until
+from tests.program import Running, until
 
 TOGETHER = 5  # trials at a time: each mostly waits
 
@@ -34,9 +35,8 @@ async def stormy(folder: Path, nest: Hatchery, seed: int = 1, plugins: Sequence[
     Either changes may be silent, or answers stale: of two states with one change time nobody can tell which
     of them an old answer shows.
     """
-    async with trial(folder, nest, seed=seed, orders=60) as fire:
+    async with trial(folder, nest, seed=seed, orders=60, ticks=seed % 2 == 1) as fire:
         fire.sabotage(plugins)
-        fire.trade.ticks = seed % 2 == 1
         stale = (STALE,) if fire.trade.ticks else ()
         fire.refused.add(fire.dice.choice(fire.trade.old))
         fire.privy.set(Weather(seed=seed, share=0.35, refused=frozenset(fire.refused), seconds=1.5))
@@ -47,10 +47,9 @@ async def stormy(folder: Path, nest: Hatchery, seed: int = 1, plugins: Sequence[
 
 async def lagging(folder: Path, nest: Hatchery, seed: int = 1, plugins: Sequence[Plugin] = ()) -> list[str]:
     """A shop half of whose answers are from earlier."""
-    async with trial(folder, nest, seed=seed, orders=5) as fire:
+    async with trial(folder, nest, seed=seed, orders=5, ticks=True) as fire:
         fire.sabotage(plugins)
         fire.front.set(Weather(seed=seed, share=0.5, kinds=(STALE,), path="/orders"))
-        fire.trade.ticks = True
         await _traded(fire, "run")
         return await fire.settled()
 
@@ -149,8 +148,21 @@ def _unless_survived(broken: list[str], code: int) -> list[str]:
 
 async def _traded(fire: Trial, *command: str) -> None:
     running = await fire.program.start(*command)
+    await _asked(fire, running)
     for _ in range(8):
         fire.trade.act()
         await asyncio.sleep(0.3)
+        await _asked(fire, running)
     running.signal(signal.SIGINT)
     await running.end()
+
+
+async def _asked(fire: Trial, running: Running) -> None:
+    """Until the program asked for orders twice more, or ended: on a busy machine that takes its time."""
+
+    def asked() -> int:
+        return sum("/orders?" in one.path for one in fire.front.arrivals)
+
+    enough = asked() + 2
+    with suppress(AssertionError):  # it may have to rest for longer: that is weather too
+        await until(lambda: running.process.returncode is not None or asked() >= enough, 5.0)

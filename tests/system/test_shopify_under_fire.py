@@ -17,7 +17,7 @@ import pytest
 from tests.fire.hatchery import Hatchery, Plugin
 from tests.fire.oracle import Evidence, violations
 from tests.fire.proxy import Proxy, before
-from tests.fire.trial import kill
+from tests.fire.trial import kill, said
 from tests.fire.weather import Weather
 from tests.privy import RunningSandbox, running_sandbox
 from tests.program import SHOPIFY, STORE, TOKEN, Program, Truth
@@ -61,8 +61,8 @@ class Fire:
         self.front.set(Weather())
         await self.to_the_end(*HISTORY)
         await self.to_the_end("sync", "--seconds", "15000")
-        sums = await self.program("reconcile", STORE, "--since", LONG_AGO, "--json")
-        status = await self.program("status", "--json")
+        sums = await said(self.program, "reconcile", STORE, "--since", LONG_AGO, "--json")
+        status = await said(self.program, "status", "--json")
         return violations(
             Evidence(
                 truth=Truth(self.program, self.shop, self.sandbox),
@@ -71,8 +71,8 @@ class Fire:
                 moments=[],
                 old=set(self.old),
                 live=set(self.live),
-                sums=sums.json,
-                stores=status.json["stores"],
+                sums=sums,
+                stores=status["stores"],
             )
         )
 
