@@ -117,8 +117,10 @@ class Trial:
 
 
 async def said(program: Program, *command: str) -> Any:
-    """What a command says as JSON. Asked again where it says nothing: time-outs pass as fast as all else does,
-    so on a busy machine even a calm shop can be late for once."""
+    """What a command says as JSON. Asked again where it says nothing.
+
+    Time-outs pass as fast as all else does, so on a busy machine even a calm shop can be late for once.
+    """
     for _ in range(TRIES):
         finished = await program(*command)
         if finished.stdout:
@@ -147,9 +149,9 @@ async def trial(
 ) -> AsyncIterator[Trial]:
     """A trial whose store went live just now. ``per_minute`` is the account's limit (0: none to speak of).
 
-    With ``ticks`` the shop's clock goes on by a second with each edit, so that no two versions of an order have
-    one change time. It begins so far behind that it stays behind: of changes dated later than they were fetched
-    the order of the fetches decides, and stale answers are in the wrong one.
+    With ``ticks`` the shop's clock goes on by a second with each edit, so that no two versions of an order
+    have one change time. It begins so far behind that it stays behind: of changes dated later than they were
+    fetched the order of the fetches decides, and stale answers are in the wrong one.
     """
     dice = random.Random(seed)
     shop = Shop(secure=True)

@@ -15,7 +15,7 @@ from tests.fire.scenarios import Scenario, first_broken
 @pytest.mark.parametrize(
     ("saboteur", "scenario", "seeds", "promise"),
     [
-        ("cursor_before_commit", scenarios.catching_up, range(6, 24), "newest"),
+        ("cursor_before_commit", scenarios.catching_up, range(1, 24), "newest"),
         ("counted_for_read", scenarios.catching_up, [99], "newest"),
         ("flag_lost_on_retry", scenarios.stormy, range(15), "flag"),
         ("spending_in_memory", scenarios.restarted, range(15), "limit"),
