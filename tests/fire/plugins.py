@@ -9,13 +9,11 @@ import os
 import resource
 import selectors
 import signal
-import sqlite3
 import struct
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from apscheduler.executors import base as executors
 from apscheduler.schedulers import base as schedulers
@@ -75,7 +73,7 @@ def abort(kind: str, number: int) -> None:
     request (before it leaves) or answer (after it came). A transaction that wrote nothing has no commit.
     """
     seen = 0
-    changes: WeakKeyDictionary[sqlite3.Connection, int] = WeakKeyDictionary()
+    changes: dict[int, int] = {}
 
     def count(what: str) -> None:
         nonlocal seen
@@ -87,9 +85,9 @@ def abort(kind: str, number: int) -> None:
     commit: Callable[[Any, Any], None] = SQLiteDialect_pysqlite.do_commit
 
     def do_commit(self: Any, connection: Any) -> None:
-        file = connection.driver_connection
-        wrote = file.total_changes > changes.get(file, 0)
-        changes[file] = file.total_changes
+        before = changes.get(id(connection.driver_connection), 0)
+        changes[id(connection.driver_connection)] = connection.total_changes
+        wrote = connection.total_changes != before
         if wrote:
             count("commit")
         commit(self, connection)

@@ -146,6 +146,7 @@ async def first_broken(
 
 
 def _unless_survived(broken: list[str], code: int) -> list[str]:
+    assert code in (-signal.SIGKILL, 0), "it ended in a fault: nobody knows whether that place came"
     return broken if code == -signal.SIGKILL else [*broken, SURVIVED]
 
 
